@@ -1,0 +1,43 @@
+# Everything a newcomer needs: `make report`, `make test`, `make setup`, `make lab`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export SPOTLIB_BATCH ?= $(if $(CI),1,)
+
+.PHONY: help setup report test lab lock clean
+
+help:
+	@echo "make setup   create $(VENV) from requirements.lock"
+	@echo "make report  run the whole workbook on the demo twin -> results/demo/report.html"
+	@echo "make test    all checks and tests"
+	@echo "make lab     JupyterLab with the notebooks"
+	@echo "make clean   remove results of the demo and caches (not the environment)"
+
+setup: $(VENV)/.installed
+
+# The stamp holds a copy of the lock: the environment is rebuilt when, and only when, the lock has changed.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c "import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else 'spotlib needs Python 3.11 to 3.13, this is ' + sys.version.split()[0] + '; call make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+report: setup
+	$(BIN)/spotlib run demo
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+lab: setup
+	$(BIN)/jupyter lab --notebook-dir notebooks --ip 127.0.0.1
+
+# Maintainers: rewrite the lock from the current environment.
+lock:
+	$(BIN)/python -m pip freeze --exclude-editable --all | grep -v '^pip==' | sed 's/+cpu$$//' > requirements.lock
+
+clean:
+	rm -rf results/demo .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,161 @@
+"""The command line: thin commands, one-line errors, meaningful exit statuses."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spotlib.errors import SpotlibError
+from spotlib.progress import log, setup_logging
+
+# heavy imports stay inside the commands, so that `spotlib --help` answers at once
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spotlib-fes", prog_name="spotlib")
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+def cli(verbose: bool) -> None:
+    """Find macro- and micro-expressions in long face videos; regenerate every table of the workbook."""
+    setup_logging(verbose=verbose)
+
+
+@cli.command()
+@click.argument("dataset", default="demo")
+@click.option("--params", "params_file", type=click.Path(), help="Parameter file (default params/DATASET.yaml).")
+@click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be repeated.")
+@click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
+@click.option("--workers", type=int, help="Processes (default: one per core).")
+@click.option("--notebook", "notebooks", multiple=True, help="Run only this notebook; may be repeated.")
+def run(
+    dataset: str,
+    params_file: str | None,
+    overrides: tuple[str, ...],
+    results: str | None,
+    workers: int | None,
+    notebooks: tuple[str, ...],
+) -> None:
+    """Run the workbook on DATASET: notebooks, tables, figures and results/DATASET/report.html.
+
+    What was computed before under the same code, parameters and data is not computed again.
+    """
+    from spotlib.jobs import worker_count
+    from spotlib.params import parse_override
+    from spotlib.runner import open_run
+    from spotlib.workbook import NOTEBOOKS, run_workbook
+
+    changes = dict(parse_override(text) for text in overrides)
+    worker_count(workers)
+    unknown = [name for name in notebooks if name not in NOTEBOOKS]
+    if unknown:
+        raise SpotlibError(f"--notebook {unknown[0]}: unknown; known: {', '.join(NOTEBOOKS)}")
+    the_run = open_run(dataset, params_file=params_file, overrides=changes, results=results, workers=workers)
+    log.info("%r", the_run)
+    page = run_workbook(
+        the_run,
+        dataset=dataset,
+        params_file=params_file,
+        overrides=changes,
+        results=results,
+        workers=workers,
+        notebooks=notebooks or NOTEBOOKS,
+    )
+    click.echo(_relative(page if not notebooks or "05_report" in notebooks else page.parent / "notebooks"))
+
+
+@cli.command()
+@click.argument("directory", type=click.Path(path_type=Path))
+def parity(directory: Path) -> None:
+    """Compare the implementation with stored numbers (METHOD section 10); exit 1 if any is off."""
+    from spotlib.parity import check_directory, format_lines
+
+    lines = check_directory(directory)
+    click.echo(format_lines(lines))
+    if not all(line.ok for line in lines):
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--truth", required=True, type=click.Path(path_type=Path), help="CSV: video,kind,onset,apex,offset")
+@click.option("--predictions", required=True, type=click.Path(path_type=Path), help="CSV of the same columns (+ score)")
+@click.option("--protocol", type=click.Choice(["clean", "author"]), default="clean", show_default=True)
+@click.option("--iou", type=click.FloatRange(0, 1, min_open=True), default=0.5, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def evaluate(truth: Path, predictions: Path, protocol: str, iou: float, as_json: bool) -> None:
+    """Score predicted intervals against true ones: counts, F1, mean IoU, apex error."""
+    from spotlib.metrics import evaluate_files, format_evaluation
+
+    result = evaluate_files(truth, predictions, protocol=protocol, iou=iou)
+    click.echo(json.dumps(result, indent=1) if as_json else format_evaluation(result))
+
+
+@cli.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The .npz file to write.")
+@click.option("--extractor", type=click.Choice(["lk", "farneback"]), default="lk", show_default=True)
+@click.option("--fps", type=click.FloatRange(1, 1000), help="Resample to this rate, or: the rate of an image folder.")
+@click.option("--face", type=click.Choice(["only", "largest"]), default="only", help="What to do about a second face.")
+def features(source: Path, out: Path, extractor: str, fps: float | None, face: str) -> None:
+    """Extract SW-MRO features from a video file or a folder of images."""
+    from spotlib.extraction import extract_file
+
+    click.echo(extract_file(source, out, extractor=extractor, fps=fps, face=face))
+
+
+@cli.command()
+@click.argument("dataset", default="demo")
+def params(dataset: str) -> None:
+    """List every parameter with its value for DATASET and its meaning."""
+    from spotlib.params import Params
+    from spotlib.runner import open_run
+
+    values: dict[str, Any] = open_run(dataset).params.model_dump()
+    for name, field in Params.model_fields.items():
+        changed = "" if values[name] == field.default else f" (default {field.default})"
+        click.echo(f"{name}: {values[name]}{changed}" + (f"  # {field.description}" if field.description else ""))
+
+
+def _relative(path: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def main() -> None:
+    """Entry point: every expected failure is one line on standard error; 130 after Ctrl-C."""
+    try:
+        cli(standalone_mode=False)
+    except SpotlibError as error:
+        _fail(str(error), 1)
+    except click.exceptions.Abort:
+        _interrupted()
+    except KeyboardInterrupt:
+        _interrupted()
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except MemoryError:
+        _fail("not enough memory; use fewer workers or a shorter video", 1)
+
+
+def _interrupted() -> None:
+    _fail("interrupted; the same command goes on where it stopped", 130)
+
+
+def _fail(message: str, status: int) -> None:
+    logging.shutdown()
+    click.echo(f"spotlib: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""SpotFormer (METHOD section 3): a multi-scale spatio-temporal transformer on the motion of facial nodes.
+
+Read from the bottom: `SpotFormer.forward` follows the paper's figure. Letters in shape comments: N windows, T frames,
+V nodes, R regions, D channels. Between modules tokens lie as (N, V, T, D): frames of a node are neighbours in memory,
+so that temporal attention and downsampling are views, and Linear and BatchNorm see one matrix (N V T, D).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from spotlib.errors import SpotlibError
+from spotlib.models.attention import attend
+from spotlib.models.graph import FACE_EDGES, FaceGraph
+
+KERNEL, STRIDE = 3, 2  # of all four temporal downsamplings
+CHANNELS = 10  # METHOD section 3.6
+
+
+@dataclass(frozen=True)
+class SpotFormerConfig:
+    """Shape and variant of a SpotFormer. The defaults are the paper's; each option stands for a row of table T6."""
+
+    dim: int = 256  # D, channels of a token
+    heads: int = 4  # attention heads
+    head_dim: int = 64  # width of one head; the inner width heads * head_dim does not follow D
+    mlp: int | None = None  # hidden width of the feed-forward layers; None: D
+    dropout: float = 0.1  # on embeddings, attention weights, attention outputs and twice in each feed-forward
+    frames: int = 17  # T, 3 or more; positions are learned for max(18, T) frames
+    regions: tuple[int, ...] = (3, 3, 4)  # nodes per facial region, in node order; V is their sum
+    edges: tuple[tuple[int, int], ...] = FACE_EDGES  # neighbouring nodes, read only with graph_mask
+    paddings: tuple[int, int, int, int] = (0, 0, 1, 1)  # of the four downsamplings; gim: (1, 1, 1, 0)
+    head: bool = True  # False: embedding only, as the release of the gim variant
+
+    # "time-then-space": does it matter that nodes are compared before frames?
+    # "joint": is the factorisation needed? Both sub-layers attend over all V T tokens, with as many parameters.
+    # "parallel": need the two be in sequence? Both read the same input and their residuals are added.
+    attention: Literal["space-then-time", "time-then-space", "joint", "parallel"] = "space-then-time"
+    # "mean": is the strongest node of a region the right summary? "none": are regions needed at all? (global max)
+    flgp: Literal["max", "mean", "none"] = "max"
+    # "single": are several scales needed? All blocks at full resolution, no FLGP and no downsampling before the end.
+    scales: Literal["multi", "single"] = "multi"
+    # "max", "mean": must the downsampling be learned, or does pooling over the same three frames do?
+    downsample: Literal["conv", "max", "mean"] = "conv"
+    spatial_position: bool = True  # False: need the network be told which region a node belongs to?
+    temporal_position: bool = (
+        True  # False: need it be told the order of frames, which the gaps betray already?
+    )
+    graph_mask: bool = False  # True: does attention gain from seeing only neighbours in the facial graph?
+
+    def __post_init__(self) -> None:
+        for name, allowed in _CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise SpotlibError(
+                    f"SpotFormer: {name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
+                )
+        if self.frames < KERNEL:
+            raise SpotlibError(f"SpotFormer: {self.frames} frames in a window; {KERNEL} or more are needed")
+        if min(self.dim, self.heads, self.head_dim, *self.regions) < 1 or not 0 <= self.dropout < 1:
+            raise SpotlibError(
+                "SpotFormer: dim, heads, head_dim and regions must be positive, dropout in [0, 1)"
+            )
+
+    @property
+    def nodes(self) -> int:
+        """V."""
+        return sum(self.regions)
+
+
+_CHOICES = {
+    "attention": ("space-then-time", "time-then-space", "joint", "parallel"),
+    "flgp": ("max", "mean", "none"),
+    "scales": ("multi", "single"),
+    "downsample": ("conv", "max", "mean"),
+}
+
+
+class SpotFormerOutput(NamedTuple):
+    """What a window says about its frame."""
+
+    logits: Tensor | None  # (N, 10), channels of METHOD section 3.6; None without a head
+    embedding: Tensor  # (N, D), for the contrastive loss
+
+
+class ChannelNorm(nn.BatchNorm1d):
+    """BatchNorm over channels, statistics over windows, nodes and frames: (..., D) -> (..., D)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.reshape(-1, x.shape[-1])).view(x.shape)
+
+
+class Attention(nn.Module):
+    """BatchNorm, multi-head self-attention, output projection (METHOD section 3.2)."""
+
+    def __init__(self, c: SpotFormerConfig) -> None:
+        super().__init__()
+        inner = c.heads * c.head_dim
+        self.heads, self.dropout = c.heads, c.dropout
+        self.norm = ChannelNorm(c.dim)
+        self.qkv = nn.Linear(
+            c.dim, 3 * inner, bias=False
+        )  # rows head by head: q, k, v of head 0, of head 1, ...
+        self.out = nn.Linear(inner, c.dim)
+
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        b, length, _ = x.shape  # (B, L, D)
+        qkv = self.qkv(self.norm(x)).view(b, length, self.heads, -1)  # (B, L, H, 3 d)
+        out = attend(qkv, mask=mask, dropout=self.dropout if self.training else 0.0)  # (B, L, H d)
+        return F.dropout(self.out(out), self.dropout, self.training)  # (B, L, D)
+
+
+class FeedForward(nn.Module):
+    """BatchNorm, Linear, GELU, Linear (METHOD section 3.2)."""
+
+    def __init__(self, c: SpotFormerConfig) -> None:
+        super().__init__()
+        self.dropout = c.dropout
+        self.norm = ChannelNorm(c.dim)
+        self.up = nn.Linear(c.dim, c.mlp or c.dim)
+        self.down = nn.Linear(c.mlp or c.dim, c.dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.dropout(F.gelu(self.up(self.norm(x))), self.dropout, self.training)  # (B, L, mlp)
+        return F.dropout(self.down(x), self.dropout, self.training)  # (B, L, D)
+
+
+class Block(nn.Module):
+    """Attention and feed-forward with residuals, over one axis of sequences."""
+
+    def __init__(self, c: SpotFormerConfig) -> None:
+        super().__init__()
+        self.attention = Attention(c)
+        self.ff = FeedForward(c)
+
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        x = x + self.attention(x, mask)  # (B, L, D)
+        return x + self.ff(x)  # (B, L, D)
+
+
+class SpaceTime(nn.Module):
+    """One scale: a block over nodes and a block over frames, in the configured order."""
+
+    mask: Tensor | None
+
+    def __init__(self, c: SpotFormerConfig, *, masked: bool) -> None:
+        super().__init__()
+        self.order = c.attention
+        self.space, self.time = Block(c), Block(c)
+        self.register_buffer(
+            "mask", FaceGraph(c.regions, c.edges).mask() if masked else None, persistent=False
+        )
+
+    def over_space(self, x: Tensor) -> Tensor:
+        n, v, t, d = x.shape
+        x = x.transpose(1, 2).reshape(n * t, v, d)  # (N T, V, D)
+        return self.space(x, self.mask).view(n, t, v, d).transpose(1, 2)  # (N, V, T, D)
+
+    def over_time(self, x: Tensor) -> Tensor:
+        n, v, t, d = x.shape
+        return self.time(x.reshape(n * v, t, d)).view(n, v, t, d)
+
+    def over_all(self, x: Tensor) -> Tensor:
+        n, v, t, d = x.shape
+        mask = self.mask
+        if mask is not None:  # neighbours at any two frames
+            mask = mask.repeat_interleave(t, 0).repeat_interleave(t, 1)  # (V T, V T)
+        x = x.reshape(n, v * t, d)  # (N, V T, D)
+        return self.time(self.space(x, mask), mask).view(n, v, t, d)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.order == "space-then-time":
+            return self.over_time(self.over_space(x))
+        if self.order == "time-then-space":
+            return self.over_space(self.over_time(x))
+        if self.order == "joint":
+            return self.over_all(x)
+        return self.over_space(x) + self.over_time(x) - x  # each block adds its own residual to x
+
+
+class RegionPool(nn.Module):
+    """FLGP, facial local graph pooling: BatchNorm, then one token per facial region (METHOD section 3.3)."""
+
+    def __init__(self, c: SpotFormerConfig, regions: tuple[int, ...]) -> None:
+        super().__init__()
+        self.regions, self.mean = regions, c.flgp == "mean"
+        self.norm = ChannelNorm(c.dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        parts = self.norm(x).split(self.regions, dim=1)  # each (N, nodes of the region, T, D)
+        pooled = [part.mean(1, keepdim=True) if self.mean else part.amax(1, keepdim=True) for part in parts]
+        return torch.cat(pooled, dim=1)  # (N, R, T, D)
+
+
+class Downsample(nn.Module):
+    """BatchNorm, then every second frame from three (METHOD section 3.3): T -> (T + 2 padding - 3) // 2 + 1."""
+
+    def __init__(self, c: SpotFormerConfig, frames: int, padding: int) -> None:
+        super().__init__()
+        self.kind = c.downsample
+        # one or two frames are left where windows are short: they need a border to be convolved at all
+        self.padding = padding if frames + 2 * padding >= KERNEL else 1
+        self.frames = (frames + 2 * self.padding - KERNEL) // STRIDE + 1
+        self.norm = ChannelNorm(c.dim)
+        # a convolution without bias, as Linear on three frames behind each other: same function, same initialisation
+        self.conv = nn.Linear(KERNEL * c.dim, c.dim, bias=False) if c.downsample == "conv" else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norm(x)  # (N, V, T, D)
+        fill = float("-inf") if self.kind == "max" else 0.0
+        if self.padding:
+            x = F.pad(x, (0, 0, self.padding, self.padding), value=fill)
+        taps = x.unfold(2, KERNEL, STRIDE)  # (N, V, T', D, 3), a view
+        if self.conv is not None:
+            return self.conv(taps.transpose(-1, -2).flatten(-2))  # (N, V, T', D)
+        if self.kind == "max":
+            return taps.amax(-1)  # (N, V, T', D)
+        inside = (
+            x.new_zeros(x.shape[2])
+            .index_fill_(0, self._true_frames(x), 1.0)
+            .unfold(0, KERNEL, STRIDE)
+            .sum(-1)
+        )
+        return taps.sum(-1) / inside[:, None]  # mean over the frames that exist
+
+    def _true_frames(self, x: Tensor) -> Tensor:
+        return torch.arange(self.padding, x.shape[2] - self.padding, device=x.device)
+
+
+class SpotFormer(nn.Module):
+    """SpotFormer: windows of node motion in, ten frame scores and an embedding out."""
+
+    def __init__(self, config: SpotFormerConfig = SpotFormerConfig()) -> None:  # noqa: B008 - frozen
+        super().__init__()
+        self.config = c = config
+        self.embed = nn.Linear(2, c.dim)
+        self.embed_norm = ChannelNorm(c.dim)
+        if c.temporal_position:
+            self.temporal_position = nn.Parameter(torch.randn(max(18, c.frames), c.dim))
+        if c.spatial_position:
+            self.spatial_position = nn.Parameter(torch.randn(len(c.regions), c.dim))
+        self.register_buffer("region", _region_of_node(c.regions), persistent=False)
+
+        pooled = c.flgp != "none" and c.scales == "multi"
+        self.scale1 = SpaceTime(c, masked=c.graph_mask)
+        self.flgp1 = RegionPool(c, c.regions) if pooled else nn.Identity()
+        self.scale2 = SpaceTime(
+            c, masked=c.graph_mask and not pooled
+        )  # three regions: every two are neighbours
+        self.flgp2 = RegionPool(c, (len(c.regions),)) if pooled else nn.Identity()
+        self.time3, self.time4 = Block(c), Block(c)
+        frames, downs = c.frames, []
+        for padding in c.paddings:
+            down = Downsample(c, frames, padding) if c.scales == "multi" else nn.Identity()
+            frames = down.frames if isinstance(down, Downsample) else frames
+            downs.append(down)
+        self.down1, self.down2, self.down3, self.down4 = downs
+        self.head = nn.Linear(c.dim, CHANNELS) if c.head else None
+
+    def forward(self, x: Tensor) -> SpotFormerOutput:
+        """Score windows of node motion.
+
+        Args:
+            x: (N, T, V, 2) motion (dx, dy) in px of the aligned crop; T may be below ``config.frames``' table only
+                if it equals ``config.frames``.
+
+        Raises:
+            SpotlibError: if T, V or the last axis are not the configured ones.
+        """
+        c = self.config
+        if x.ndim != 4 or tuple(x.shape[1:]) != (c.frames, c.nodes, 2):
+            raise SpotlibError(
+                f"SpotFormer: windows have shape {tuple(x.shape)}, expected (N, {c.frames}, {c.nodes}, 2);"
+                " build the network for this window length and node layout"
+            )
+        # 3.1 embedding and positions
+        x = self.embed_norm(self.embed(x.transpose(1, 2)))  # (N, V, T, D)
+        x = F.dropout(x + self.position(), c.dropout, self.training)
+        # 3.2 to 3.3 scale 1: nodes, then regions at half the frame rate
+        x = self.down1(self.flgp1(self.scale1(x)))  # (N, R, T/2, D)
+        # 3.4 scale 2: regions, then the face
+        x = self.down2(self.flgp2(self.scale2(x)))  # (N, 1, T/4, D)
+        # 3.5 scale 3: the face over time
+        x = self.down3(over_frames(self.time3, x))  # (N, 1, T/8, D)
+        x = self.down4(over_frames(self.time4, x))  # (N, 1, T/16, D)
+        # one vector: nothing is left to pool in the paper's shape; variants and long windows leave nodes and frames
+        embedding = x.mean(2).amax(1)  # (N, D)
+        # 3.6 head
+        return SpotFormerOutput(self.head(embedding) if self.head is not None else None, embedding)
+
+    def position(self) -> Tensor | float:
+        """Learned position of each token, (V, T, D), or 0 where both are off."""
+        c = self.config
+        position: Tensor | float = 0.0
+        if c.temporal_position:
+            position = position + self.temporal_position[: c.frames]  # (T, D)
+        if c.spatial_position:
+            position = position + self.spatial_position[self.region][:, None]  # (V, 1, D)
+        return position
+
+
+def over_frames(block: Block, x: Tensor) -> Tensor:
+    """Temporal block on every node of (N, V, T, D)."""
+    n, v, t, d = x.shape
+    return block(x.reshape(n * v, t, d)).view(n, v, t, d)
+
+
+def _region_of_node(regions: tuple[int, ...]) -> Tensor:
+    return torch.repeat_interleave(torch.arange(len(regions)), torch.tensor(regions))  # (V,)

@@ -1,0 +1,190 @@
+"""Fold rows as tables, figures and reports read them: which exist, which failed, and what they count.
+
+A row is one fold of one variant and seed (see ``spotlib.store``). Counting itself is done by ``spotlib.metrics``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spotlib.errors import SpotlibError
+from spotlib.intervals import KINDS, Event, Kind
+from spotlib.matching import PROTOCOLS, Protocol
+from spotlib.metrics import Counts, SpottingMetric
+from spotlib.statistics import COUNTS
+
+Row = Mapping[str, Any]
+OVERALL = "overall"
+MEASURES = (*(str(kind) for kind in KINDS), OVERALL)
+KIND_NAMES = {"macro": "MaE", "micro": "ME", "overall": "overall"}
+_TWINS = {"samm_lv": "SAMM-LV", "cas_me2": "CAS(ME)²", "cas_me3": "CAS(ME)³"}
+_SUMS = ("tp", "predicted", "truth", "iou_sum", "apex_error_sum", "apex_hits")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What a set of rows covers: subjects, videos and events once each, seeds, and which folds are not there.
+
+    ``failed`` and ``missing`` name folds as "SpotFormer fold 2 (seed 270)".
+    """
+
+    folds: int
+    seeds: tuple[int, ...]
+    subjects: int
+    videos: int
+    minutes: float
+    events: dict[str, int]
+    failed: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def done(rows: Iterable[Row]) -> list[Row]:
+    """The rows with results."""
+    return [row for row in rows if row["status"] == "done"]
+
+
+def failed(rows: Iterable[Row]) -> list[Row]:
+    """The rows of folds that failed; they hold an error instead of results."""
+    return [row for row in rows if row["status"] != "done"]
+
+
+def systems(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by variant name, in the order in which the variants first appear."""
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["variant"], []).append(row)
+    return found
+
+
+def label(rows: Sequence[Row]) -> str:
+    """How tables call the system of these rows."""
+    return str(rows[0].get("system") or rows[0]["variant"])
+
+
+def dataset_name(row: Row) -> str:
+    """The data set in words: "demo twin", "twin of SAMM-LV" or "SAMM-LV"."""
+    name = str(row["dataset"])
+    if not row["synthetic"]:
+        return _TWINS.get(name, name)
+    return f"twin of {_TWINS[name]}" if name in _TWINS else f"{name} twin"
+
+
+def is_synthetic(rows: Sequence[Row]) -> bool:
+    """Whether the rows come from rendered people; mixed rows count as synthetic."""
+    return any(row["synthetic"] for row in rows)
+
+
+def parameter(rows: Sequence[Row], name: str, default: Any = None) -> Any:
+    """A parameter that the rows were computed under, from their keys."""
+    for row in rows:
+        params = row.get("key", {}).get("params", {})
+        if name in params:
+            return params[name]
+    return default
+
+
+def check(rows: Sequence[Row]) -> None:
+    """Raise SpotlibError if there is no row at all, or if rows of several data sets are mixed."""
+    if not rows:
+        raise SpotlibError("no fold rows: nothing has been computed yet; run the training first")
+    names = sorted({str(row["dataset"]) for row in rows})
+    if len(names) > 1:
+        raise SpotlibError(f"rows of several data sets are mixed ({', '.join(names)}); make one table per data set")
+
+
+def coverage(rows: Sequence[Row]) -> Coverage:
+    """Count what ``rows`` cover; subjects, videos and events are counted once, however many systems and seeds."""
+    videos = {(v["subject"], v["video"]): v for row in done(rows) for v in row["videos"]}
+    events = {str(kind): sum(e["kind"] == kind for v in videos.values() for e in v["truth"]) for kind in KINDS}
+    absent = []
+    for of_system in systems(rows).values():
+        n_folds = max(row["n_folds"] for row in of_system)
+        for seed in sorted({row["seed"] for row in of_system}):
+            there = {row["fold"] for row in of_system if row["seed"] == seed}
+            absent += [f"{label(of_system)} fold {k} (seed {seed})" for k in range(n_folds) if k not in there]
+    return Coverage(
+        folds=max((row["n_folds"] for row in rows), default=0),
+        seeds=tuple(sorted({row["seed"] for row in rows})),
+        subjects=len({subject for subject, _ in videos}),
+        videos=len(videos),
+        minutes=sum(v["n_frames"] / v["fps"] / 60 for v in videos.values()),
+        events=events,
+        failed=tuple(f"{label([row])} fold {row['fold']} (seed {row['seed']})" for row in failed(rows)),
+        missing=tuple(absent),
+    )
+
+
+def events_of(video: Mapping[str, Any], which: str) -> list[Event]:
+    """The events of one video of a row: ``which`` is "truth", "clean" or "author"."""
+    return [
+        Event(
+            Kind(e["kind"]), e["onset"], e["apex"], e["offset"],
+            aus=tuple(e.get("aus", ())), side=e.get("side", "both"), score=e.get("score"),
+        )
+        for e in video[which]
+    ]  # fmt: skip
+
+
+def metric(videos: Iterable[Mapping[str, Any]], *, protocol: Protocol = "clean", iou: float = 0.5) -> SpottingMetric:
+    """The metric over some videos of rows of one variant and seed."""
+    made = SpottingMetric(protocol=protocol, iou=iou)
+    for video in videos:
+        made.add(
+            video["video"], events_of(video, "truth"), events_of(video, protocol),
+            subject=video["subject"], n_frames=video["n_frames"], fps=video["fps"],
+        )  # fmt: skip
+    return made
+
+
+def count(rows: Sequence[Row], *, protocol: Protocol = "clean", iou: float | None = None) -> pd.DataFrame:
+    """Count every finished row: one line per variant, seed, fold, subject, video and kind.
+
+    Columns beside these: minutes; tp, predicted, truth; iou_sum over hits; apex_error_sum, as share of the true length,
+    over the apex_hits hits with both apexes. ``iou`` None: as in the rows' parameters.
+    """
+    if protocol not in PROTOCOLS:
+        raise SpotlibError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
+    border = hit_iou(rows) if iou is None else iou
+    lines = []
+    for row in done(rows):
+        for video in row["videos"]:
+            of_video = metric([video], protocol=protocol, iou=border)
+            where = (row["variant"], row["seed"], row["fold"], video["subject"], video["video"])
+            minutes = video["n_frames"] / video["fps"] / 60
+            lines += [(*where, str(kind), minutes, *_sums(of_video.counts(kind))) for kind in KINDS]
+    columns = ["variant", "seed", "fold", "subject", "video", "kind", "minutes", *_SUMS]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def hit_iou(rows: Sequence[Row]) -> float:
+    """The IoU that a hit needs, from the rows' parameters."""
+    return float(parameter(rows, "iou", 0.5))
+
+
+def _sums(counts: Counts) -> tuple[float, ...]:
+    return tuple(float(getattr(counts, name)) for name in _SUMS)
+
+
+def of_subjects(counts: pd.DataFrame, measure: str = OVERALL) -> pd.DataFrame:
+    """Counts per subject of one kind, or of both pooled ("overall"), of one variant.
+
+    Several seeds are averaged, so that tp, predicted and truth stay comparable with one pass over the videos.
+    Returns a frame indexed by subject, with tp, predicted, truth as floats.
+    """
+    chosen = counts if measure == OVERALL else counts[counts.kind == measure]
+    per_seed = chosen.groupby(["subject", "seed"], sort=True)[list(COUNTS)].sum()
+    return per_seed.groupby(level="subject", sort=True).mean().astype(np.float64)
+
+
+def pooled(counts: pd.DataFrame, measure: str = OVERALL) -> pd.Series:
+    """Sums over all videos of one kind (or both) of one variant, averaged over seeds; minutes once per video."""
+    chosen = counts if measure == OVERALL else counts[counts.kind == measure]
+    seeds = chosen.groupby("subject").seed.transform("nunique").clip(lower=1)
+    sums = chosen[list(_SUMS)].div(seeds, axis=0).sum()
+    sums["minutes"] = counts.drop_duplicates(["subject", "video"]).minutes.sum()
+    return sums

@@ -1,0 +1,405 @@
+"""The fast extractor: the points of all open windows are followed from frame to frame (METHOD section 2).
+
+Each frame is brought to a standard scale once. Per frame t: a coarse-to-fine search gives the motion of every point
+from t - 1 to t; the motion from each earlier frame r to t starts from its motion to t - 1 plus that step and is
+refined against the patch of frame r itself, so errors do not add up. A point is several patches; their median counts.
+A track that loses its patch is searched again from the landmarks, and replaced by its neighbours' motion (quality 0)
+if that fails too.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numba as nb
+import numpy as np
+
+from spotlib.flow import CropSpec, FrameMotion
+from spotlib.patch_tracker import HALF, SIDE, correlation, make_template, search
+from spotlib.points import N_POINTS, point_positions
+
+#: half the distance between the inner eye corners at the scale of tracking, px (that of a 256 px crop)
+TRACK_D = 32.0
+#: offsets of a point's patches, px at TRACK_D: a cross
+CROSS = ((0, 0), (-5, 0), (5, 0), (0, -5), (0, 5))
+#: patches on the nose (METHOD's head motion): columns and rows of a grid between the rims of the nose-tip patch
+NOSE_GRID = (3, 4)
+NOSE_REACH = 13.0
+NOSE_TOP_SHARE = 0.7
+#: Gaussian blur of a frame before tracking, px
+BLUR = 0.8
+#: a track is in doubt below this correlation, and dropped below that one
+DOUBT = 0.80
+DROP = 0.50
+#: largest distance of a track from what the landmarks say, in units of d
+LEASH = 0.35
+#: room around the points in a tracked image, px
+ROOM = 64
+LEVELS = 3
+
+_jit = nb.njit(cache=True, nogil=True, error_model="numpy")
+
+
+@_jit
+def _fill_templates(image, origin, positions, patches, hessians, usable):
+    """Templates (S) of a frame at its integer patch ``positions`` (S, 2)."""
+    for s in range(len(positions)):
+        usable[s] = make_template(
+            image, positions[s, 0] - origin[0], positions[s, 1] - origin[1], patches[s], hessians[s]
+        )
+
+
+@_jit
+def _coarse_steps(previous, current, origin_p, origin_c, points, guess, patch, hessian, step):
+    """Motion of ``points`` (P, 2) from the previous frame to the current one, from level 1 or 2 of their pyramids.
+
+    ``guess`` (P, 2): the motion of the landmarks; no motion is the other start. Fills ``step`` (P, 2).
+    """
+    for p in range(len(points)):
+        dx, dy = 0.0, 0.0
+        have = False
+        for level in (2, 1):
+            f = 1.0 / (1 << level)
+            image = previous[level]
+            later = current[level]
+            x = int(np.rint((points[p, 0] - origin_p[0]) * f))
+            y = int(np.rint((points[p, 1] - origin_p[1]) * f))
+            if not make_template(image, x, y, patch, hessian):
+                continue
+            # position of the same point in the later image, whose region lies elsewhere
+            ox = x + (origin_p[0] - origin_c[0]) * f
+            oy = y + (origin_p[1] - origin_c[1]) * f
+            if not have:
+                still = correlation(later, ox, oy, patch, hessian)
+                moved = correlation(later, ox + guess[p, 0] * f, oy + guess[p, 1] * f, patch, hessian)
+                if moved > still:
+                    dx, dy = guess[p, 0], guess[p, 1]
+                have = True
+            gx, gy, ok = search(later, ox, oy, dx * f, dy * f, patch, hessian, 8)
+            if ok and correlation(later, ox + gx, oy + gy, patch, hessian) >= correlation(
+                later, ox + dx * f, oy + dy * f, patch, hessian
+            ):
+                dx, dy = gx / f, gy / f
+        step[p, 0] = dx
+        step[p, 1] = dy
+
+
+@_jit
+def _follow(image, ox, oy, positions, patches, hessians, usable, x0, y0, rounds, found):
+    """Follow S patches into ``image`` from one start; ``found`` (S, 3): dx, dy, correlation. Median (dx, dy, q)."""
+    n = 0
+    for s in range(len(positions)):
+        found[s, 2] = -1.0
+        if not usable[s]:
+            continue
+        x = float(positions[s, 0] - ox)
+        y = float(positions[s, 1] - oy)
+        dx, dy, ok = search(image, x, y, x0, y0, patches[s], hessians[s], rounds)
+        if ok:
+            q = correlation(image, x + dx, y + dy, patches[s], hessians[s])
+            found[s, 0] = dx
+            found[s, 1] = dy
+            found[s, 2] = q
+            n += 1
+    if n == 0:
+        return x0, y0, -1.0
+    best = found[:, 2].max()
+    keep = found[:, 2] >= best - 0.3
+    return np.median(found[keep, 0]), np.median(found[keep, 1]), np.median(found[keep, 2])
+
+
+@_jit
+def _advance(
+    image, origin, slots, starts, owners, positions, patches, hessians, usable, track, step, marks, leash, quality, nose
+):
+    """Bring the tracks of all open frames to the newest one.
+
+    slots (n,): ring slots of the earlier frames, nearest last. starts (P+2,): patches of point p are
+    starts[p]:starts[p+1]; the last group is the nose. track (R, P+1, 2) motion so far, updated; step (P+1, 2) motion
+    of the last frame; marks (R, P+1, 2) motion of the landmarks; quality (R, P+1); nose (R, 2) head motion.
+    """
+    n_points = len(starts) - 2
+    found = np.empty((len(positions[0]), 3))
+    for slot in slots:
+        for p in range(n_points + 1):
+            a, b = starts[p], starts[p + 1]
+            x0 = track[slot, p, 0] + step[p, 0]
+            y0 = track[slot, p, 1] + step[p, 1]
+            dx, dy, q = _follow(
+                image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
+                usable[slot, a:b], x0, y0, 6, found[a:b],
+            )  # fmt: skip
+            far = math.hypot(dx - marks[slot, p, 0], dy - marks[slot, p, 1]) > leash
+            if q < DOUBT or far:
+                kept = found[a:b].copy()
+                ex, ey, eq = _follow(
+                    image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
+                    usable[slot, a:b], marks[slot, p, 0], marks[slot, p, 1], 12, found[a:b],
+                )  # fmt: skip
+                efar = math.hypot(ex - marks[slot, p, 0], ey - marks[slot, p, 1]) > leash
+                if (eq > q + 0.02 and not efar) or (far and not efar and eq >= DROP):
+                    dx, dy, q, far = ex, ey, eq, efar
+                else:
+                    found[a:b] = kept
+            if far or q < DROP:
+                q = 0.0
+            track[slot, p, 0] = dx
+            track[slot, p, 1] = dy
+            quality[slot, p] = min(max(q, 0.0), 1.0)
+        _replace_lost(track[slot], quality[slot], owners[slot])
+        a, b = starts[n_points], starts[n_points + 1]
+        nose[slot] = _nose_motion(found[a:b], track[slot, n_points])
+
+
+@_jit
+def _replace_lost(track, quality, places):
+    """Give each track of quality 0 the median motion of the 5 nearest good ones."""
+    good = np.flatnonzero(quality > 0.0)
+    if len(good) == 0 or len(good) == len(quality):
+        return
+    for p in range(len(quality)):
+        if quality[p] > 0.0:
+            continue
+        distance = np.empty(len(good))
+        for k in range(len(good)):
+            distance[k] = math.hypot(places[good[k], 0] - places[p, 0], places[good[k], 1] - places[p, 1])
+        near = good[np.argsort(distance)[:5]]
+        track[p, 0] = np.median(track[near, 0])
+        track[p, 1] = np.median(track[near, 1])
+
+
+@_jit
+def _nose_motion(found, fallback):
+    """METHOD's rule on the patches of the nose: mean of the 70 % longest motions."""
+    out = np.empty(2)
+    keep = found[:, 2] >= DROP
+    n = int(keep.sum())
+    if n == 0:
+        out[:] = fallback
+        return out
+    x = found[keep, 0]
+    y = found[keep, 1]
+    order = np.argsort(-(x * x + y * y))[: max(1, int(round(NOSE_TOP_SHARE * n)))]
+    out[0] = x[order].mean()
+    out[1] = y[order].mean()
+    return out
+
+
+@dataclass(slots=True)
+class _Open:
+    """A frame whose later frames are still coming."""
+
+    slot: int
+    landmarks: np.ndarray
+    scale: float  # crop px per px of the frame
+    motion: FrameMotion
+    done: int = 0  # gaps filled
+
+
+@dataclass(slots=True)
+class _Shape:
+    """Sizes that hold as long as the face keeps its size: tracking scale (px per frame px) and image side."""
+
+    scale: float
+    side: tuple[int, int] = field(default=(0, 0))
+
+
+class SparseExtractor:
+    """Patch tracks of all points, several patches each, over all gaps at once; see the module's text."""
+
+    name = "lk"
+
+    def __init__(self, *, max_gap: int = 16, crop: CropSpec | None = None) -> None:
+        self.max_gap = max_gap
+        self.crop = crop or CropSpec()
+        self._queue: list[_Open | None] = []
+        self._reset()
+
+    def _reset(self) -> None:
+        """Forget all images (the face was lost, or has changed its size)."""
+        self._shape: _Shape | None = None
+        self._greys: list[tuple[np.ndarray, _Open]] = []
+
+    def push(self, grey: np.ndarray, landmarks: np.ndarray | None) -> list[FrameMotion]:
+        """Take the next frame; returns the motion of the frame ``max_gap`` before it."""
+        if landmarks is None:
+            self._reset()
+            self._queue.append(None)
+        else:
+            self._queue.append(self._take(grey, landmarks))
+        return [self._pop()] if len(self._queue) > self.max_gap else []
+
+    def finish(self) -> list[FrameMotion]:
+        """The frames that were waiting for later ones."""
+        rest = [self._pop() for _ in range(len(self._queue))]
+        self._reset()
+        return rest
+
+    def _pop(self) -> FrameMotion:
+        opened = self._queue.pop(0)
+        return FrameMotion.empty(self.max_gap) if opened is None else opened.motion
+
+    def _take(self, grey: np.ndarray, landmarks: np.ndarray) -> _Open:
+        box = self.crop.box(landmarks)
+        crop_scale = self.crop.size / (box[2] - box[0])
+        self._greys = self._greys[-self.max_gap :]
+        shape = self._fit_shape(landmarks)
+        if self._shape is None or shape is not self._shape:
+            self._shape = shape
+            self._allocate()
+            for old_grey, old in self._greys:
+                self._show(old_grey, old)
+                # tracks are kept in frame px, so a change of scale does not interrupt them
+        opened = _Open(self._free_slot(), landmarks, crop_scale, FrameMotion.empty(self.max_gap))
+        self._show(grey, opened)
+        opened.motion.flow[0] = 0
+        opened.motion.head[0] = 0
+        opened.motion.quality[0] = 1
+        if self._greys:
+            self._track(opened)
+        self._greys.append((grey, opened))
+        return opened
+
+    def _free_slot(self) -> int:
+        used = {opened.slot for _, opened in self._greys}
+        return next(s for s in range(self.max_gap + 1) if s not in used)
+
+    def _fit_shape(self, landmarks: np.ndarray) -> _Shape:
+        """The present shape if the face still fits it, else a new one."""
+        d = 0.5 * float(np.hypot(*(landmarks[42].astype(float) - landmarks[39])))
+        points = point_positions(landmarks)
+        extent = points.max(0) - points.min(0)
+        now = self._shape
+        if now is not None and 0.6 <= d * now.scale / TRACK_D <= 1.7:
+            need = extent * now.scale + 2 * ROOM
+            if need[0] <= now.side[0] and need[1] <= now.side[1]:
+                return now
+        # whole factors only: resampling between pixels would blur by place and so bend sub-pixel motion
+        factor = d / TRACK_D
+        scale = 1.0 / max(1, round(2 ** (round(2 * math.log2(factor)) / 2))) if factor >= 0.7 else min(4.0, round(1 / factor))
+        side = np.ceil((1.25 * extent * scale + 2 * ROOM) / 16) * 16
+        return _Shape(scale, (int(side[0]), int(side[1])))
+
+    def _allocate(self) -> None:
+        assert self._shape is not None
+        d_px = TRACK_D
+        n = self.max_gap + 1
+        width, height = self._shape.side
+        self._images = [np.zeros((n, height >> k, width >> k), np.float32) for k in range(LEVELS)]
+        self._origins = np.zeros((n, 2), np.int64)
+        columns, rows = NOSE_GRID
+        per_point = [len(CROSS)] * N_POINTS + [columns * rows]
+        self._starts = np.concatenate([[0], np.cumsum(per_point)]).astype(np.int64)
+        total = int(self._starts[-1])
+        self._positions = np.zeros((n, total, 2), np.int64)
+        self._patches = np.zeros((n, total, 3, SIDE, SIDE), np.float32)
+        self._hessians = np.zeros((n, total, 5), np.float32)
+        self._usable = np.zeros((n, total), np.bool_)
+        self._places = np.zeros((n, N_POINTS + 1, 2))
+        self._track_px = getattr(self, "_track_px", np.zeros((n, N_POINTS + 1, 2)))  # px of the frame
+        self._cross = np.array(CROSS, np.float64) * (d_px / TRACK_D)
+
+    def _show(self, grey: np.ndarray, opened: _Open) -> None:
+        """Bring a frame into its slot: pyramid, patch positions, templates."""
+        import cv2
+
+        assert self._shape is not None
+        scale, slot = self._shape.scale, opened.slot
+        places = np.concatenate([point_positions(opened.landmarks), opened.landmarks[[29, 30]].mean(0)[None]])
+        places = places.astype(np.float64) * scale - (0.5 - 0.5 * scale)  # pixel centres of the scaled frame
+        middle = 0.5 * (places[:N_POINTS].max(0) + places[:N_POINTS].min(0))
+        origin = np.floor((middle - 0.5 * np.array(self._shape.side)) / 4).astype(np.int64) * 4
+        image = _region(grey, scale, origin, self._shape.side)
+        image = cv2.GaussianBlur(image, (0, 0), BLUR)
+        for level in range(LEVELS):
+            if level:
+                height, width = image.shape
+                image = cv2.pyrDown(image, dstsize=(width // 2, height // 2))
+            self._images[level][slot] = image
+        self._origins[slot] = origin
+        self._places[slot] = places
+        self._positions[slot] = self._patch_positions(places, opened, scale)
+        _fill_templates(
+            self._images[0][slot], origin, self._positions[slot], self._patches[slot], self._hessians[slot],
+            self._usable[slot],
+        )  # fmt: skip
+
+    def _patch_positions(self, places: np.ndarray, opened: _Open, scale: float) -> np.ndarray:
+        unit = scale / opened.scale  # tracking px per crop px
+        crosses = places[:N_POINTS, None] + self._cross
+        tips = opened.landmarks[[29, 30]].astype(np.float64) * scale - (0.5 - 0.5 * scale)
+        low, high = tips.min(0) - NOSE_REACH * unit, tips.max(0) + NOSE_REACH * unit
+        columns, rows = NOSE_GRID
+        xs = low[0] + (np.arange(columns) + 0.5) / columns * (high[0] - low[0])
+        ys = low[1] + (np.arange(rows) + 0.5) / rows * (high[1] - low[1])
+        grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
+        return np.rint(np.concatenate([crosses.reshape(-1, 2), grid])).astype(np.int64)
+
+    def _track(self, newest: _Open) -> None:
+        assert self._shape is not None
+        scale = self._shape.scale
+        open_frames = [opened for _, opened in self._greys]
+        previous = open_frames[-1]
+        guess = self._mark_motion(previous, newest)
+        step = np.zeros((N_POINTS + 1, 2))
+        _coarse_steps(
+            tuple(image[previous.slot] for image in self._images),
+            tuple(image[newest.slot] for image in self._images),
+            self._origins[previous.slot], self._origins[newest.slot], self._places[previous.slot], guess,
+            np.zeros((3, SIDE, SIDE), np.float32), np.zeros(5, np.float32), step,
+        )  # fmt: skip
+        track = self._track_px * scale
+        track[previous.slot] = 0
+        marks = np.zeros_like(track)
+        for opened in open_frames:
+            marks[opened.slot] = self._mark_motion(opened, newest)
+        quality = np.zeros(track.shape[:2])
+        nose = np.zeros((len(track), 2))
+        leash = LEASH * self._shape.scale * self.crop.size / (2 * self.crop.side) / newest.scale
+        arguments = (
+            self._starts, self._places, self._positions, self._patches, self._hessians, self._usable, track,
+        )  # fmt: skip
+        image, origin = self._images[0][newest.slot], self._origins[newest.slot]
+        _advance(image, origin, np.array([previous.slot]), *arguments, step, marks, leash, quality, nose)
+        step = track[previous.slot].copy()
+        earlier = np.array([opened.slot for opened in open_frames[:-1]], np.int64)
+        if len(earlier):
+            _advance(image, origin, earlier, *arguments, step, marks, leash, quality, nose)
+        self._track_px = track / scale
+        for opened in open_frames:
+            opened.done += 1
+            unit = opened.scale / scale
+            opened.motion.flow[opened.done] = track[opened.slot, :N_POINTS] * unit
+            opened.motion.head[opened.done] = nose[opened.slot] * unit
+            opened.motion.quality[opened.done] = quality[opened.slot, :N_POINTS]
+
+    def _mark_motion(self, first: _Open, later: _Open) -> np.ndarray:
+        """Motion of the landmarks between two open frames (P+1, 2), tracking px."""
+        return self._places[later.slot] - self._places[first.slot]
+
+
+def _region(grey: np.ndarray, scale: float, origin: np.ndarray, side: tuple[int, int]) -> np.ndarray:
+    """(height, width) float32 region of the frame scaled by 1/n or n; outside the frame its rim is repeated."""
+    import cv2
+
+    if scale < 1:
+        n = round(1 / scale)
+        pixels = _window(grey, origin * n, (side[0] * n, side[1] * n))
+        return cv2.resize(pixels, side, interpolation=cv2.INTER_AREA).astype(np.float32)
+    if scale == 1:
+        return _window(grey, origin, side).astype(np.float32)
+    n = round(scale)
+    matrix = np.array([[1 / n, 0, (origin[0] + 0.5) / n - 0.5], [0, 1 / n, (origin[1] + 0.5) / n - 0.5]])
+    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(grey.astype(np.float32), matrix, side, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _window(grey: np.ndarray, origin: np.ndarray, side: tuple[int, int]) -> np.ndarray:
+    height, width = grey.shape
+    x, y = int(origin[0]), int(origin[1])
+    if x >= 0 and y >= 0 and x + side[0] <= width and y + side[1] <= height:
+        return grey[y : y + side[1], x : x + side[0]]
+    xs = np.clip(np.arange(x, x + side[0]), 0, width - 1)
+    ys = np.clip(np.arange(y, y + side[1]), 0, height - 1)
+    return grey[ys[:, None], xs]

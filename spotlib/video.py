@@ -1,0 +1,290 @@
+"""Video files and folders of images, one frame at a time, with true timestamps.
+
+Memory does not grow with the length: a file is read twice, first its packet headers only (timestamps, number of
+frames, damage), then its frames. What is wrong with a file is said before the first frame is decoded wherever that
+is possible.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from spotlib.errors import SpotlibError
+from spotlib.progress import log
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
+FOLDER_FPS = 30.0
+#: share of the frames a container promises that must be there; edit lists may drop a few
+COMPLETE = 0.95
+#: a frame is off the beat if its duration differs from the median by more than this share of it ...
+BEAT_TOLERANCE = 0.10
+#: ... and a video has a variable frame rate if more than this share of its frames are
+OFF_BEAT_SHARE = 0.01
+
+Format = Literal["rgb", "grey"]
+
+
+class VideoSource(Protocol):
+    """A readable video. ``size`` is (height, width) as shown, that is after rotation."""
+
+    path: Path
+    n_frames: int
+    fps: float
+    size: tuple[int, int]
+
+    def frames(self, *, format: Format = "rgb") -> Iterator[tuple[int, float, np.ndarray]]:
+        """Yield (index, seconds, frame); frames are uint8, (H, W, 3) RGB or (H, W) grey."""
+        ...
+
+
+def open_video(path: str | Path, *, fps: float | None = None) -> VideoSource:
+    """Open a video file (mp4, avi, mkv, mov, ...) or a folder of images in natural order.
+
+    With ``fps`` a file of another or a variable frame rate is resampled to the nearest timestamps, and a folder's
+    images are taken as ``fps`` per second (default 30).
+
+    Raises SpotlibError, one line, if there is no such file, it is empty, holds no video, is damaged or cut off, or
+    has a variable frame rate and ``fps`` is not given.
+    """
+    path = Path(path)
+    if fps is not None and not 1 <= fps <= 1000:
+        raise SpotlibError(f"{path}: fps is {fps:g}; give a number from 1 to 1000")
+    if path.is_dir():
+        return ImageFolder(path, fps=fps)
+    if not path.exists():
+        raise SpotlibError(f"{path}: no such file or folder; check the name")
+    if path.stat().st_size == 0:
+        raise SpotlibError(f"{path}: the file is empty; copy or export it again")
+    return VideoFile(path, fps=fps)
+
+
+def natural_key(name: str) -> tuple[Any, ...]:
+    """Sort key under which img2 comes before img10.
+
+    >>> sorted(["img10.jpg", "img2.jpg"], key=natural_key)
+    ['img2.jpg', 'img10.jpg']
+    """
+    parts = re.split(r"(\d+)", name)
+    return tuple((int(part), "") if part.isdigit() else (-1, part.casefold()) for part in parts) + (name,)
+
+
+class ImageFolder:
+    """A folder of equally sized images, taken as frames 0, 1, 2, ... in natural order of their names."""
+
+    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+        files = sorted((f for f in path.iterdir() if f.is_file()), key=lambda f: natural_key(f.name))
+        self.files = [f for f in files if f.suffix.lower() in IMAGE_SUFFIXES and not f.name.startswith(".")]
+        if not self.files:
+            raise SpotlibError(
+                f"{path}: no images in this folder; it should hold {', '.join(IMAGE_SUFFIXES[:4])} or .tif files"
+            )
+        if len(self.files) < len(files):
+            stray = [f.name for f in files if f not in set(self.files)]
+            log.info("%s: ignoring %d files that are no images (%s)", path, len(stray), ", ".join(stray[:3]))
+        self.path = path
+        self.n_frames = len(self.files)
+        self.fps = float(fps or FOLDER_FPS)
+        height, width = _read_image(self.files[0], "grey").shape
+        self.size = (height, width)
+
+    def frames(self, *, format: Format = "rgb") -> Iterator[tuple[int, float, np.ndarray]]:
+        """Yield (index, seconds, frame); SpotlibError names the first image that is damaged or of another size."""
+        for index, file in enumerate(self.files):
+            image = _read_image(file, format)
+            if image.shape[:2] != self.size:
+                raise SpotlibError(
+                    f"{file}: {image.shape[1]}x{image.shape[0]} px, but {self.files[0].name} is"
+                    f" {self.size[1]}x{self.size[0]}; all images of a folder must have one size"
+                )
+            yield index, index / self.fps, image
+
+
+def _read_image(file: Path, format: Format) -> np.ndarray:
+    import cv2
+
+    flag = cv2.IMREAD_GRAYSCALE if format == "grey" else cv2.IMREAD_COLOR_RGB
+    data = np.fromfile(file, np.uint8)
+    image = cv2.imdecode(data, flag) if data.size else None
+    if image is None:
+        raise SpotlibError(f"{file}: not a readable image; replace or remove it")
+    return image
+
+
+@dataclass(frozen=True)
+class _Beat:
+    """What the packet headers tell: seconds of every shown frame (sorted), and their regular rate."""
+
+    seconds: np.ndarray  # (T,) float64, from 0
+    fps: float
+    off_beat: float  # share of the frames with an irregular duration
+    range_fps: tuple[float, float]
+
+
+class VideoFile:
+    """A file read by PyAV: first video stream, display rotation applied, timestamps of the container."""
+
+    def __init__(self, path: Path, *, fps: float | None = None) -> None:
+        self.path = path
+        beat, rotated_size = self._scan()
+        self.size = rotated_size
+        self.fps = beat.fps
+        self.n_frames = len(beat.seconds)
+        self._n_coded = len(beat.seconds)
+        self._resample = False
+        variable = beat.off_beat > OFF_BEAT_SHARE
+        if fps is None and variable:
+            low, high = beat.range_fps
+            raise SpotlibError(
+                f"{path}: variable frame rate ({low:.3g} to {high:.3g} frames/s);"
+                " pass fps=30 (command line: --fps 30) to resample it"
+            )
+        if fps is not None and (variable or abs(fps / beat.fps - 1) > 0.005):
+            duration = beat.seconds[-1] + 1 / beat.fps
+            self._resample = True
+            self.fps = float(fps)
+            self.n_frames = max(1, round(duration * fps))
+            log.info(
+                "%s: resampled from %d frames at %s%.5g to %d frames at %g frames/s (nearest timestamps)",
+                path, self._n_coded, "variable " if variable else "", beat.fps, self.n_frames, fps,
+            )  # fmt: skip
+
+    def frames(self, *, format: Format = "rgb") -> Iterator[tuple[int, float, np.ndarray]]:
+        """Yield (index, seconds, frame); SpotlibError if a frame cannot be decoded."""
+        decoded = self._decode(format)
+        return self._nearest(decoded) if self._resample else decoded
+
+    def _nearest(
+        self, decoded: Iterator[tuple[int, float, np.ndarray]]
+    ) -> Iterator[tuple[int, float, np.ndarray]]:
+        """For each instant k / fps, the frame whose timestamp is nearest (the earlier one of two)."""
+        before = next(decoded)
+        after = next(decoded, None)
+        for k in range(self.n_frames):
+            instant = k / self.fps
+            while after is not None and after[1] - instant < instant - before[1]:
+                before, after = after, next(decoded, None)
+            yield k, instant, before[2]
+
+    def _scan(self) -> tuple[_Beat, tuple[int, int]]:
+        """Read the packet headers, and one frame for its size."""
+        import av
+
+        with _open(self.path) as container:
+            stream = _video_stream(self.path, container)
+            promised = stream.frames
+            tick = float(stream.time_base or Fraction(1, 1000))
+            promised_s = float(stream.duration * tick) if stream.duration else 0.0
+            if not promised_s and container.duration and len(container.streams) == 1:
+                promised_s = container.duration / av.time_base
+            stamps: list[int] = []
+            n_packets = 0
+            try:
+                for packet in container.demux(stream):
+                    if packet.size and not packet.is_corrupt:
+                        n_packets += 1
+                        stamp = packet.pts if packet.pts is not None else packet.dts
+                        if stamp is not None and not packet.is_discard:
+                            stamps.append(stamp)
+            except av.error.FFmpegError as error:
+                raise _damaged(self.path, f"unreadable after {n_packets} frames", error) from None
+        if n_packets == 0:
+            raise SpotlibError(f"{self.path}: no frames in the video stream; export the video again")
+        if promised and n_packets < COMPLETE * promised:
+            raise _damaged(self.path, f"{n_packets} of {promised} frames are there")
+        beat = _beat(np.sort(np.asarray(stamps, np.float64)) * tick, n_packets, self._rate())
+        if promised_s > 1 and beat.seconds[-1] + 2 / beat.fps < COMPLETE * promised_s:
+            raise _damaged(self.path, f"{beat.seconds[-1]:.1f} of {promised_s:.1f} s are there")
+        for frame in self._raw_frames():
+            height, width = frame.height, frame.width
+            return beat, (width, height) if _quarter_turns(frame) % 2 else (height, width)
+        raise SpotlibError(f"{self.path}: no frames in the video stream; export the video again")
+
+    def _rate(self) -> float:
+        with _open(self.path) as container:
+            rate = _video_stream(self.path, container).average_rate
+        return float(rate) if rate else FOLDER_FPS
+
+    def _raw_frames(self) -> Iterator[Any]:
+        """Decoded PyAV frames in presentation order."""
+        import av
+
+        done = 0
+        with _open(self.path) as container:
+            stream = _video_stream(self.path, container)
+            stream.thread_type = "AUTO"
+            try:
+                for frame in container.decode(stream):
+                    if frame.is_corrupt:
+                        raise _damaged(self.path, f"frame {done} cannot be decoded")
+                    yield frame
+                    done += 1
+            except av.error.FFmpegError as error:
+                raise _damaged(self.path, f"frame {done} cannot be decoded", error) from None
+
+    def _decode(self, format: Format) -> Iterator[tuple[int, float, np.ndarray]]:
+        start: float | None = None
+        index = -1
+        for index, frame in enumerate(self._raw_frames()):
+            seconds = frame.time if frame.time is not None else index / self.fps
+            start = seconds if start is None else start
+            image = frame.to_ndarray(format="gray" if format == "grey" else "rgb24")
+            turns = _quarter_turns(frame)
+            if turns:
+                image = np.ascontiguousarray(np.rot90(image, turns))
+            yield index, seconds - start, image
+        if index + 1 < COMPLETE * self._n_coded:
+            raise _damaged(self.path, f"only {index + 1} of {self._n_coded} frames could be decoded")
+
+
+def _open(path: Path) -> Any:
+    import av
+
+    try:
+        return av.open(str(path))
+    except av.error.FFmpegError as error:
+        raise _damaged(path, "not a video file, or damaged", error) from None
+    except PermissionError:
+        raise SpotlibError(f"{path}: no permission to read it; change its permissions") from None
+
+
+def _video_stream(path: Path, container: Any) -> Any:
+    if not container.streams.video:
+        kinds = sorted({stream.type for stream in container.streams})
+        raise SpotlibError(f"{path}: no video stream (only {', '.join(kinds) or 'nothing'}); give a file with pictures")
+    return container.streams.video[0]
+
+
+def _damaged(path: Path, what: str, error: Exception | None = None) -> SpotlibError:
+    detail = f" ({error.strerror})" if error is not None and getattr(error, "strerror", None) else ""
+    return SpotlibError(f"{path}: {what}{detail}; the file is cut off or damaged, copy or export it again")
+
+
+def _beat(seconds: np.ndarray, n_packets: int, rate: float) -> _Beat:
+    """Regular rate and share of irregular frames; containers without timestamps (raw streams) get ``rate``."""
+    if len(seconds) < 2:
+        seconds = np.arange(max(n_packets, 1)) / rate
+        return _Beat(seconds, rate, 0.0, (rate, rate))
+    steps = np.diff(seconds)
+    median = float(np.median(steps))
+    # timestamps are whole ticks: in a Matroska file (1 ms) frames of 240/s last 4 or 5 ms, which is no irregularity
+    tick = float(np.min(steps[steps > 0], initial=median))
+    tick = min(tick, 0.001) * 1.001
+    off = np.abs(steps - median) > max(BEAT_TOLERANCE * median, tick if median < 0.01 else 0.0)
+    regular = steps[~off]
+    fps = 1 / float(regular.mean()) if regular.size and regular.mean() > 0 else rate
+    shortest, longest = float(steps[steps > 0].min(initial=median)), float(steps.max())
+    if off.mean() > OFF_BEAT_SHARE:
+        fps = (len(seconds) - 1) / float(seconds[-1] - seconds[0])
+    return _Beat(seconds - seconds[0], fps, float(off.mean()), (1 / longest, 1 / shortest))
+
+
+def _quarter_turns(frame: Any) -> int:
+    """Counter-clockwise quarter turns that show the frame upright (display matrix of phone videos)."""
+    return round(getattr(frame, "rotation", 0) / 90) % 4

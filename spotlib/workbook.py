@@ -1,0 +1,198 @@
+"""The notebooks: reading their parameters, and executing them headless with Papermill.
+
+Parameters are validated before a kernel starts, and again inside the notebook, since Papermill by hand passes a
+misspelt name with exit status 0.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from spotlib.errors import SpotlibError
+from spotlib.params import Params, make_params
+from spotlib.progress import log, setup_logging, watched
+from spotlib.provenance import CHECKOUT
+from spotlib.runner import Run, open_run
+
+NOTEBOOKS = ("01_preprocess", "02_train", "03_ablations", "04_figures", "05_report")
+# names that steer a notebook without being parameters of a result
+_STEERING = ("params_file", "variant", "variants", "videos", "results", "workers")
+
+
+def notebook_run(namespace: dict[str, Any]) -> Run:
+    """The :class:`Run` that a notebook's parameters describe; call it as ``notebook_run(globals())``.
+
+    Takes the known names from the notebook, on top of ``params_file`` (default ``params/<dataset>.yaml``). Raises
+    SpotlibError if the cell injected by Papermill sets a name that does not exist.
+    """
+    setup_logging()
+    for name in _injected(namespace.get("In", [])):
+        if name not in _STEERING:
+            make_params({name: namespace[name]}, where="notebook")
+    overrides = {name: namespace[name] for name in Params.model_fields if name in namespace}
+    return open_run(
+        str(namespace.get("dataset", "demo")),
+        params_file=namespace.get("params_file") or None,
+        overrides=overrides,
+        results=namespace.get("results") or None,
+        workers=namespace.get("workers") or None,
+    )
+
+
+def _injected(history: Sequence[str]) -> list[str]:
+    """Names assigned by the latest cell that Papermill injected, from the kernel's input history."""
+    for source in reversed(history):
+        if source.lstrip().startswith("# Parameters"):
+            tree = ast.parse(source)
+            return [t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)]
+    return []
+
+
+def run_workbook(
+    run: Run,
+    *,
+    dataset: str,
+    params_file: str | None,
+    overrides: dict[str, Any],
+    results: str | None,
+    workers: int | None,
+    notebooks: Sequence[str] = NOTEBOOKS,
+) -> Path:
+    """Execute ``notebooks`` in order for ``run`` and render them; return the path of the report page.
+
+    Each executed notebook replaces its last version only when it has run through. Raises SpotlibError with the one
+    line that the notebook ended with if it failed.
+    """
+    from spotlib.report import render_notebook
+
+    parameters: dict[str, Any] = {"dataset": dataset, **overrides}
+    steering = {"params_file": params_file, "results": results, "workers": workers}
+    parameters.update({name: value for name, value in steering.items() if value})
+    folder = run.folder / "notebooks"
+    page = folder.parent / "report.html"
+    begin = time.monotonic()
+    for number, name in enumerate(notebooks, 1):
+        start = time.monotonic()
+        log.info("notebook %d of %d: %s", number, len(notebooks), name)
+        executed = execute(CHECKOUT / "notebooks" / f"{name}.ipynb", folder / f"{name}.ipynb", parameters)
+        target = page if name == "05_report" else folder / f"{name}.html"
+        render_notebook(executed, target, title=f"spotlib: {run.params.dataset}, {name[3:]}")
+        log.info("notebook %s done in %.0f s", name, time.monotonic() - start)
+    log.info("all done in %.1f min", (time.monotonic() - begin) / 60)
+    return page
+
+
+def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
+    """Execute one notebook with Papermill under the kernel ``python3``, atomically; return ``target``."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    if not source.is_file():
+        raise SpotlibError(f"{source.name}: not found; run spotlib from a checkout that has the folder notebooks/")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part.ipynb")
+    with _kernel_messages():
+        try:
+            papermill.execute_notebook(
+                str(source), str(part), parameters=parameters, kernel_name="python3", progress_bar=False,
+                log_output=True, cwd=str(Path.cwd()), request_save_on_cell_execute=False,
+            )  # fmt: skip
+        except PapermillExecutionError as error:
+            failed = target.with_suffix(".failed.ipynb")
+            os.replace(part, failed)
+            said = error.evalue if error.ename == "SpotlibError" else f"{error.ename}: {error.evalue}"
+            raise SpotlibError(f"{source.stem}: {str(said).splitlines()[0]} (the notebook as far as it came: {failed})") from None
+        except OSError as error:
+            raise SpotlibError(f"{target}: cannot be written ({os.strerror(error.errno or 5).lower()}); free some space") from None
+        finally:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True) if target.exists() and part == target else None
+    os.replace(part, target)
+    return target
+
+
+@contextlib.contextmanager
+def _kernel_messages() -> Iterator[None]:
+    """Let the kernel's log lines through to this terminal, and show its progress as a bar if somebody watches."""
+    logger = logging.getLogger("papermill")
+    handler = _Relay()
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING)
+    logger.propagate = False
+    with tempfile.TemporaryDirectory(prefix="spotlib-") as folder, contextlib.ExitStack() as stack:
+        before = {name: os.environ.get(name) for name in ("SPOTLIB_BATCH", "SPOTLIB_METER")}
+        os.environ["SPOTLIB_BATCH"] = "1"
+        if watched_before(before):
+            os.environ["SPOTLIB_METER"] = str(Path(folder) / "meter")
+            stack.enter_context(_Bar(Path(folder) / "meter"))
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            for name, value in before.items():
+                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+
+
+def watched_before(environment: dict[str, str | None]) -> bool:
+    """Whether this process is watched, judged by its environment before a kernel was started from it."""
+    import sys
+
+    return environment["SPOTLIB_BATCH"] != "1" and sys.stderr.isatty()
+
+
+class _Relay(logging.Handler):
+    """Passes on what a notebook wrote to standard error; Papermill's own remarks on parameters are not news."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage().rstrip()
+        if message and not message.startswith(("Passed unknown parameter", "Input notebook does not contain")):
+            for line in message.splitlines():
+                log.info("  %s", line.split(" ", 1)[1] if line[:2].isdigit() and line[2:3] == ":" else line)
+
+
+class _Bar(contextlib.AbstractContextManager):
+    """A tqdm bar that follows a file written in another process (see ``spotlib.jobs``)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> _Bar:
+        self.thread.start()
+        return self
+
+    def _follow(self) -> None:
+        from tqdm.auto import tqdm
+
+        bar = None
+        while not self.ended.wait(0.5):
+            try:
+                desc, done, total, unit = self.path.read_text().split("\t")
+            except (OSError, ValueError):
+                desc = ""
+            if bar is not None and (not desc or bar.desc.rstrip(": ") != desc):
+                bar.close()
+                bar = None
+            if desc:
+                bar = bar if bar is not None else tqdm(desc=desc, total=int(total), unit=unit, leave=False)
+                bar.n = int(done)
+                bar.refresh()
+        if bar is not None:
+            bar.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.ended.set()
+        self.thread.join()
+
+
+__all__ = ["NOTEBOOKS", "execute", "notebook_run", "run_workbook", "watched"]
