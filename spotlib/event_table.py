@@ -13,6 +13,7 @@ from pathlib import Path
 from spotlib.errors import SpotlibError
 from spotlib.intervals import KINDS, Event, Kind
 
+MAX_FRAME = 10**9  # more than a year at 30 frames per second: a typing error
 REQUIRED = ("video", "kind", "onset", "apex", "offset")
 
 
@@ -93,7 +94,7 @@ def _add(table: EventTable, row: dict[str, str], where: str) -> None:
     subject = row.get("subject", "")
     if subject and table.subjects.setdefault(video, subject) != subject:
         raise SpotlibError(
-            f"{where}: video {video!r} has subject {subject!r} here and {table.subjects[video]!r} above; correct one"
+            f"{where}: video {video!r} has subject {subject!r} here, {table.subjects[video]!r} above; fix one"
         )
     table.events.setdefault(video, []).append(
         Event(Kind(row["kind"].lower()), onset, apex, offset, score=score)
@@ -107,6 +108,8 @@ def _frame(text: str, name: str, where: str) -> int:
         raise SpotlibError(f"{where}: {name} {text!r} is not a number; write a frame number") from None
     if not math.isfinite(value) or value != int(value):
         raise SpotlibError(f"{where}: {name} {text!r} is no whole frame number; round it")
+    if value > MAX_FRAME:
+        raise SpotlibError(f"{where}: {name} {text!r} is beyond any video; correct it")
     if value < 0:
         raise SpotlibError(f"{where}: {name} {text!r} is negative; frames start at 0")
     return int(value)

@@ -39,6 +39,8 @@ WHOLE_FRAME_SIDE = 800.0
 AGREE = 0.12
 #: and neighbouring frames of a block by this share
 JUMP = 0.25
+#: and their pictures must be alike: correlation of 24 x 24 thumbnails (natural: .82 and more, a blank frame: 0)
+ALIKE = 0.70
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +98,20 @@ def face_box(landmarks: np.ndarray) -> tuple[float, float, float]:
     )
 
 
-def _predict(grey: np.ndarray, box: tuple[float, float, float]) -> np.ndarray:
+def predict(grey: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """The 68 landmarks (68, 2) float32 px of the face in ``box`` (centre x, centre y, side)."""
     import dlib
 
-    x, y, side = box
+    x, y, side = box[:3]
     half = side / 2
     rectangle = dlib.rectangle(round(x - half), round(y - half), round(x + half), round(y + half))
     parts = _models()[1](grey, rectangle).parts()
     return np.array([(p.x, p.y) for p in parts], np.float32)
 
 
-def _detect(grey: np.ndarray, scale: float, left: int = 0, top: int = 0) -> list[tuple[float, float, float, float]]:
+def _detect(
+    grey: np.ndarray, scale: float, left: int = 0, top: int = 0
+) -> list[tuple[float, float, float, float]]:
     """(centre x, centre y, side, score) of the faces in ``grey`` scaled by ``scale``, largest first."""
     import cv2
 
@@ -125,7 +130,13 @@ def _detect(grey: np.ndarray, scale: float, left: int = 0, top: int = 0) -> list
 def detect_whole(grey: np.ndarray) -> list[tuple[float, float, float, float]]:
     """All faces of a frame as (centre x, centre y, side, score), largest first; px."""
     longer = max(grey.shape)
-    scale = WHOLE_FRAME_SIDE / longer if longer > WHOLE_FRAME_SIDE else 2.0 if longer < WHOLE_FRAME_SIDE / 2 else 1.0
+    scale = (
+        WHOLE_FRAME_SIDE / longer
+        if longer > WHOLE_FRAME_SIDE
+        else 2.0
+        if longer < WHOLE_FRAME_SIDE / 2
+        else 1.0
+    )
     return _detect(grey, scale)
 
 
@@ -139,6 +150,20 @@ def detect_near(grey: np.ndarray, landmarks: np.ndarray) -> list[tuple[float, fl
         return []
     found = _detect(crop, KNOWN_FACE_SIDE / side, left, top)
     return sorted(found, key=lambda f: (f[0] - x) ** 2 + (f[1] - y) ** 2)
+
+
+def _thumbnail(grey: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The face at 24 x 24 px, mean 0 and norm 1 (less for a face without contrast)."""
+    import cv2
+
+    x, y, side = face_box(landmarks)
+    left, top = max(0, int(x - side / 2)), max(0, int(y - side / 2))
+    crop = grey[top : max(0, int(y + side / 2)), left : max(0, int(x + side / 2))]
+    if min(crop.shape) < 8:
+        return np.zeros((24, 24), np.float32)
+    small = cv2.resize(crop, (24, 24), interpolation=cv2.INTER_AREA).astype(np.float32)
+    small -= small.mean()
+    return small / (np.linalg.norm(small) + 24)
 
 
 def _box_iou(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -168,7 +193,9 @@ class FaceTracker:
         self.found = 0
         self._next = 0
         self._last: np.ndarray | None = None  # landmarks of the last settled frame with a face
+        self._thumbnail = np.zeros((24, 24), np.float32)  # of the last frame of the stream with a face
         self._lost = True
+        self._alike = True
         self._block: list[tuple[int, np.ndarray, np.ndarray]] = []
         self._since_whole = 0
 
@@ -179,7 +206,11 @@ class FaceTracker:
             return [self._search(index, grey)]
         before = self._block[-1][2] if self._block else self._last
         assert before is not None
-        self._block.append((index, grey, _predict(grey, face_box(before))))
+        landmarks = predict(grey, face_box(before))
+        thumbnail = _thumbnail(grey, landmarks)
+        self._alike &= bool((thumbnail * self._thumbnail).sum() >= ALIKE)
+        self._thumbnail = thumbnail
+        self._block.append((index, grey, landmarks))
         return self._close() if len(self._block) == self.detect_every else []
 
     def finish(self) -> list[FaceFrame]:
@@ -211,8 +242,9 @@ class FaceTracker:
 
     def _settle_detection(self, index: int, grey: np.ndarray, box: tuple[float, ...]) -> FaceFrame:
         # the second pass starts from the landmarks' own box, which does not jump in the detector's steps of 20 %
-        first = _predict(grey, (box[0], box[1], box[2]))
-        self._last = _predict(grey, face_box(first))
+        first = predict(grey, (box[0], box[1], box[2]))
+        self._last = predict(grey, face_box(first))
+        self._thumbnail = _thumbnail(grey, self._last)
         self._lost = False
         self.found += 1
         return FaceFrame(index, self._last, True)
@@ -224,14 +256,17 @@ class FaceTracker:
         if self._since_whole >= WHOLE_FRAME_EVERY:
             self._since_whole = 0
             self._refuse_second(block[-1][0], detect_whole(block[-1][1]))
-        if self._confirmed(block):
+        alike, self._alike = self._alike, True
+        if alike and self._confirmed(block):
             self._last = block[-1][2]
             self.found += len(block)
             return [FaceFrame(i, marks, i == block[-1][0]) for i, _, marks in block]
         settled = []
         for index, grey, _ in block:
             near = detect_near(grey, self._last) if not self._lost and self._last is not None else []
-            settled.append(self._settle_detection(index, grey, near[0]) if near else self._search(index, grey))
+            settled.append(
+                self._settle_detection(index, grey, near[0]) if near else self._search(index, grey)
+            )
             self._lost = settled[-1].landmarks is None
         return settled
 
@@ -245,7 +280,7 @@ class FaceTracker:
         near = detect_near(grey, tracked)
         if not near or _box_iou(near[0], face_box(tracked)) < 0.5:
             return False
-        return _distance(_predict(grey, near[0][:3]), tracked) <= AGREE
+        return _distance(predict(grey, near[0][:3]), tracked) <= AGREE
 
 
 def gaps(valid: np.ndarray) -> list[Interval]:
@@ -254,7 +289,9 @@ def gaps(valid: np.ndarray) -> list[Interval]:
     >>> gaps(np.array([True, False, False, True]))
     [Interval(onset=1, offset=2)]
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], ~np.asarray(valid, bool), [False]]).astype(np.int8)))
+    edges = np.flatnonzero(
+        np.diff(np.concatenate([[False], ~np.asarray(valid, bool), [False]]).astype(np.int8))
+    )
     return [Interval(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
@@ -323,4 +360,4 @@ class LandmarkSmoother:
         while last < min(len(self._run) - 1, at + self.reach) and self._run[last + 1] is not None:
             last += 1
         run = [m for m in self._run[first : last + 1] if m is not None]
-        return np.mean(run, axis=0, dtype=np.float64).astype(np.float32)
+        return np.stack(run).mean(0, dtype=np.float64).astype(np.float32)

@@ -139,8 +139,19 @@ def farneback(first: np.ndarray, later: np.ndarray) -> np.ndarray:
     """Dense flow (H, W, 2) float32 between two grey crops, with the parameters of METHOD section 2."""
     import cv2
 
+    if np.array_equal(first, later):  # the solver would leave rounding errors, and up to .4 px at the rim
+        return np.zeros((*first.shape, 2), np.float32)
     return cv2.calcOpticalFlowFarneback(
-        first, later, None, pyr_scale=0.5, levels=3, winsize=15, iterations=5, poly_n=7, poly_sigma=1.5, flags=0
+        first,
+        later,
+        None,
+        pyr_scale=0.5,
+        levels=3,
+        winsize=15,
+        iterations=5,
+        poly_n=7,
+        poly_sigma=1.5,
+        flags=0,
     )  # type: ignore[call-overload]
 
 

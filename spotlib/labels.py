@@ -28,7 +28,7 @@ Protocol = Literal["clean", "author"]
 
 @dataclass(frozen=True)
 class FrameTargets:
-    """Targets of T frames; numpy arrays, or tensors after `to_torch`. Indexing picks frames from all of them."""
+    """Targets of T frames: arrays, or tensors after `to_torch`. Indexing picks frames from all of them."""
 
     apex_micro: Any  # (T,) float32 in 0..1
     apex_macro: Any  # (T,) float32 in 0..1
@@ -98,8 +98,8 @@ def targets(labels: np.ndarray, *, author_quirks: bool = False) -> FrameTargets:
 
     Args:
         labels: (..., L, 8) as `frame_labels` gives them; nothing is widened past the ends of L.
-        author_quirks: never spread an apex onto frame 0 of L, as the release does. (Its other quirk, clipping at
-            segment borders, follows from cutting before widening.)
+        author_quirks: never spread an apex onto frame 0 of L, as the release does. (Its other quirk, clipping
+            at segment borders, follows from cutting before widening.)
 
     Returns:
         `FrameTargets` of (..., L) arrays. Where apexes of one kind meet, the higher score stands.
@@ -127,8 +127,9 @@ def targets(labels: np.ndarray, *, author_quirks: bool = False) -> FrameTargets:
 def frame_targets(events: Iterable[Event], n_frames: int, *, protocol: Protocol = "clean") -> FrameTargets:
     """Targets (T,) of one video.
 
-    ``clean`` widens on the whole video; ``author`` cuts the video into 16-frame segments first and so clips what
-    would be widened across their borders, and never spreads an apex onto a segment's first frame (METHOD section 4).
+    ``clean`` widens on the whole video; ``author`` cuts the video into 16-frame segments first and so clips
+    what would be widened across their borders, and never spreads an apex onto a segment's first frame (METHOD
+    section 4).
     """
     labels = frame_labels(events, n_frames)
     if protocol == "clean":

@@ -22,8 +22,9 @@ CHANNELS = {Kind.MICRO: (0, 6, 8), Kind.MACRO: (3, 7, 9)}
 def score_loss(logits: Tensor, target: Tensor, *, balance: float) -> Tensor:
     """Balanced loss of apex or expression scores, weighted with their distance from the target.
 
-    -mean[ a |y - p| log(p + 1e-5) 1(y > 0) + (1 - a) |y + 0.16 - p| log(1 - p + 1e-5) 1(y = 0) ], p = sigmoid.
-    The 0.16 makes this no proper score: where y is surely 0 the optimum is p = 0.16, not 0 (TWIN.md).
+    -mean[ a |y - p| log(p + 1e-5) 1(y > 0) + (1 - a) |y + 0.16 - p| log(1 - p + 1e-5) 1(y = 0) ]
+    with p = sigmoid(logits). The 0.16 makes this no proper score: where y is surely 0 the optimum is p = 0.16
+    (TWIN.md).
 
     Args:
         logits: (N,).
@@ -80,8 +81,8 @@ def spotting_loss(
         contrastive_weight, temperature, normalise: of the contrastive term; with weight 0 it is not computed.
 
     Returns:
-        The loss and its unweighted terms: apex_micro, expression_micro, boundary_micro, the same for macro, and
-        contrastive (absent with weight 0).
+        The loss and its unweighted terms: apex_micro, expression_micro, boundary_micro, the same for macro,
+        and contrastive (absent with weight 0).
     """
     terms: dict[str, Tensor] = {}
     for kind, (boundary, apex, expression) in CHANNELS.items():

@@ -38,9 +38,10 @@ def match(
 ) -> list[Match]:
     """The hits among events of one kind in one video, in the order of the true events.
 
-    ``clean``: IoU of inclusive intervals; the one-to-one matching with most hits, and of those the one with the
-    highest sum of IoU. ``author``: IoU of lengths without + 1; each true event in its given order takes the prediction
-    with the highest IoU that no earlier one took, if that reaches ``iou`` (of equal ones the first given).
+    ``clean``: IoU of inclusive intervals; the one-to-one matching with most hits, and of those the one with
+    the highest sum of IoU. ``author``: IoU of lengths without + 1; each true event in its given order takes
+    the prediction with the highest IoU that no earlier one took, if that reaches ``iou`` (of equal ones the
+    first given).
 
     >>> from spotlib.intervals import Kind
     >>> events = [Event(Kind.MICRO, 0, 4, 9), Event(Kind.MICRO, 5, 9, 14)]

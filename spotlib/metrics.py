@@ -1,4 +1,4 @@
-"""How well events were spotted (METHOD section 6): counts pooled over videos, values computed once from them."""
+"""How well events were spotted (METHOD section 6): counts pooled over videos, values made once from them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _ratio(part: float, whole: float) -> float:
 
 @dataclass(frozen=True)
 class Counts:
-    """Hits (TP), false alarms (FP) and misses (FN), with the sums that means are made of. They add up with ``+``.
+    """Hits (TP), false alarms (FP) and misses (FN), with the sums that means are made of. They add up.
 
     >>> Counts(tp=3, fp=1, fn=2).f1
     0.6666666666666666
@@ -107,7 +107,8 @@ class SpottingMetric:
     """Accumulates videos and gives the pooled values: F1s are never averaged.
 
     >>> metric = SpottingMetric()
-    >>> metric.add("v1", [Event(Kind.MICRO, 10, 14, 20)], [Event(Kind.MICRO, 12, 15, 20), Event(Kind.MACRO, 0, 9, 30)])
+    >>> found = [Event(Kind.MICRO, 12, 15, 20), Event(Kind.MACRO, 0, 9, 30)]
+    >>> metric.add("v1", [Event(Kind.MICRO, 10, 14, 20)], found)
     >>> metric.f1(Kind.MICRO), metric.f1()
     (1.0, 0.6666666666666666)
     """
@@ -132,7 +133,7 @@ class SpottingMetric:
         n_frames: int | None = None,
         fps: float | None = None,
     ) -> None:
-        """Add a video; its length (frames and frames per second) is needed for false alarms per minute only."""
+        """Add a video; its length and frame rate are needed for false alarms per minute only."""
         if any(video == other.name and subject == other.subject for other in self._videos):
             raise SpotlibError(f"video {video!r} was added before; add each video once")
         truth, predicted = list(truth), list(predicted)
@@ -183,9 +184,9 @@ class SpottingMetric:
     def precision_recall(self, kind: Kind | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Precision, recall and score, (P,) each, as predictions are admitted best score first.
 
-        A prediction is a hit if, among the true events of its video and kind that no better one took, one reaches the
-        IoU; it takes the one with the highest. Overall pools both kinds by score. Raises SpotlibError if a
-        prediction has no score.
+        A prediction is a hit if, among the true events of its video and kind that no better one took, one
+        reaches the IoU; it takes the one with the highest. Overall pools both kinds by score. Raises
+        SpotlibError if a prediction has no score.
         """
         scores, hits, truth = [], [], 0
         for v in self._videos:
@@ -197,7 +198,8 @@ class SpottingMetric:
                         f"video {v.name!r}: a prediction has no score, which ranking needs; add scores"
                     )
                 ranked = sorted(predicted, key=lambda event: -event.score)  # type: ignore[operator]
-                # the greedy rule of the author protocol with the roles exchanged, IoU as this metric's protocol has it
+                # the greedy rule of the author protocol with the roles exchanged, IoU as this metric's
+                # protocol has it
                 taken = _ranked_hits(ranked, v.truth[k], iou=self.iou, plus_one=self.protocol == "clean")
                 scores += [event.score for event in ranked]
                 hits += taken
@@ -208,7 +210,7 @@ class SpottingMetric:
         return precision, recall, np.array(scores, dtype=np.float64)[order]
 
     def average_precision(self, kind: Kind | None = None) -> float:
-        """Area under the precision-recall curve, precision made non-increasing; NaN if nothing was to be found."""
+        """Area under the precision-recall curve, made non-increasing; NaN if nothing was to be found."""
         precision, recall, _ = self.precision_recall(kind)
         if not self.counts(kind).truth:
             return math.nan
@@ -304,7 +306,7 @@ def evaluate_files(
     Args:
         truth: table of true events.
         predictions: table of spotted events; it may be empty below the header.
-        protocol: "clean" or "author" (its matching only: choosing an epoch on the test subject needs training runs).
+        protocol: "clean" or "author" (its matching only: its choice of epochs needs training runs).
         iou: a hit needs at least this IoU.
 
     Returns:
@@ -327,7 +329,7 @@ def evaluate_files(
         alarms = sum(len(found.events[video]) for video in unknown)
         shown = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
         notes.append(
-            f"videos without any true event: {shown} ({len(unknown)}); {alarms} false alarms are counted there"
+            f"videos without any true event: {shown} ({len(unknown)}); {alarms} false alarms counted there"
         )
     summary = metric.summary()
     for values in summary.values():

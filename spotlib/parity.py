@@ -1,17 +1,18 @@
 """Comparing this implementation with stored numbers of the authors' release (METHOD section 10).
 
-A fixture is told by what it holds, not by its name; widths, batch sizes, window lengths and video lengths are read off
-its arrays. Whatever cannot be read or recognised counts as off.
+A fixture is told by what it holds, not by its name; widths, batch sizes, window lengths and video lengths are
+read off its arrays. Whatever cannot be read or recognised counts as off.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import math
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,10 +73,10 @@ class _Comparison:
             return
         difference = np.abs(a - b)
         largest = float(difference.max())
-        # NaN on either side is never ok, and shows as NaN
-        self.absolute = largest if not largest <= self.absolute else self.absolute
         share = largest / max(float(np.abs(b).max()), np.finfo(np.float64).tiny) if largest else 0.0
-        self.relative = share if not share <= self.relative else self.relative
+        # np.maximum: NaN on either side is never ok, and shows as NaN
+        self.absolute = float(np.maximum(self.absolute, largest))
+        self.relative = float(np.maximum(self.relative, share))
         if not (difference <= atol + rtol * np.abs(b)).all():
             self.off.append(f"{name}: off by {largest:.3g}")
 
@@ -90,8 +91,8 @@ class _Comparison:
 def check_directory(path: str | Path) -> list[ParityLine]:
     """Compare every fixture in a directory, sorted by name.
 
-    Every file is a fixture; ``anno.csv``, ``predictions.csv`` and ``author_matching.json`` are one together. A file
-    that is damaged or of no known kind gives a line that is off.
+    Every file is a fixture; ``anno.csv``, ``predictions.csv`` and ``author_matching.json`` are one together.
+    A file that is damaged or of no known kind gives a line that is off.
 
     Raises:
         SpotlibError: if there is no such directory or no file in it.
@@ -120,8 +121,19 @@ def check_directory(path: str | Path) -> list[ParityLine]:
     return sorted(lines, key=lambda line: line.name)
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """These networks are tiny: threads would only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def _guarded(name: str, check: Callable[[], ParityLine | None]) -> tuple[ParityLine, bool]:
-    """The line of a check, or one that says why there is none; and whether the fixture's kind was recognised."""
+    """The line of a check, or one that says why there is none; and whether its kind was recognised."""
     try:
         line = check()
     except _BROKEN as error:
@@ -141,7 +153,8 @@ def _check_arrays(file: Path) -> ParityLine | None:
     for belongs, check in _KINDS:
         if belongs(arrays):
             comparison = _Comparison()
-            note = check(arrays, comparison)
+            with _one_thread():
+                note = check(arrays, comparison)
             return comparison.line(file.name, note)
     return None
 
@@ -315,7 +328,7 @@ def _released_events(table: Path) -> dict[str, list[Event]]:
 
 
 def format_lines(lines: Iterable[ParityLine]) -> str:
-    """One line per fixture: name, largest absolute and relative error, ok or off, note; then how many are ok."""
+    """One line per fixture (name, largest absolute and relative error, ok or OFF, note), then a count."""
     lines = list(lines)
     width = max((len(line.name) for line in lines), default=7)
     rows = [f"{'fixture':{width}}  {'absolute':>9}  {'relative':>9}"]

@@ -23,6 +23,11 @@ STEP_END = 0.01
 DAMPING = 30.0
 #: largest step of one iteration, px
 STEP_MAX = 2.5
+#: a track is in doubt below this correlation, and dropped below that one
+DOUBT = 0.80
+DROP = 0.50
+#: METHOD section 2: head motion is the mean of this share of the longest motions on the nose
+NOSE_TOP_SHARE = 0.7
 
 _jit = nb.njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, nogil=True, error_model="numpy")
 
@@ -189,3 +194,218 @@ def search(image, x, y, dx, dy, patch, hessian, rounds):
         if length < STEP_END:
             break
     return dx, dy, True
+
+
+@_jit
+def fill_templates(image, origin, positions, patches, hessians, usable):
+    """Templates (S) of a frame at its integer patch ``positions`` (S, 2)."""
+    for s in range(len(positions)):
+        usable[s] = make_template(
+            image, positions[s, 0] - origin[0], positions[s, 1] - origin[1], patches[s], hessians[s]
+        )
+
+
+@_jit
+def coarse_steps(previous, current, origin_p, origin_c, points, guess, patch, hessian, step):
+    """Motion of ``points`` (P, 2) from the previous frame to the current one, from level 1 or 2 of their pyramids.
+
+    ``guess`` (P, 2): the motion of the landmarks; no motion is the other start. Fills ``step`` (P, 2).
+    """
+    for p in range(len(points)):
+        dx, dy = 0.0, 0.0
+        have = False
+        for level in (2, 1):
+            f = 1.0 / (1 << level)
+            image = previous[level]
+            later = current[level]
+            x = int(np.rint((points[p, 0] - origin_p[0]) * f))
+            y = int(np.rint((points[p, 1] - origin_p[1]) * f))
+            if not make_template(image, x, y, patch, hessian):
+                continue
+            # position of the same point in the later image, whose region lies elsewhere
+            ox = x + (origin_p[0] - origin_c[0]) * f
+            oy = y + (origin_p[1] - origin_c[1]) * f
+            if not have:
+                still = correlation(later, ox, oy, patch, hessian)
+                moved = correlation(later, ox + guess[p, 0] * f, oy + guess[p, 1] * f, patch, hessian)
+                if moved > still:
+                    dx, dy = guess[p, 0], guess[p, 1]
+                have = True
+            gx, gy, ok = search(later, ox, oy, dx * f, dy * f, patch, hessian, 8)
+            if ok and correlation(later, ox + gx, oy + gy, patch, hessian) >= correlation(
+                later, ox + dx * f, oy + dy * f, patch, hessian
+            ):
+                dx, dy = gx / f, gy / f
+        step[p, 0] = dx
+        step[p, 1] = dy
+
+
+@_jit
+def _middle(values, n):
+    """Mean of the middle half of the first ``n`` of ``values`` (3 of 5, 1 of 3), which are put in order."""
+    for i in range(1, n):
+        value = values[i]
+        j = i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+    drop = (n + 1) // 4 if n > 2 else 0
+    total = 0.0
+    for i in range(drop, n - drop):
+        total += values[i]
+    return total / (n - 2 * drop)
+
+
+@_jit
+def _follow(image, ox, oy, positions, patches, hessians, usable, x0, y0, rounds, found):
+    """Follow S patches into ``image`` from one start; ``found`` (S, 3): dx, dy, correlation. Median (dx, dy, q)."""
+    n = 0
+    for s in range(len(positions)):
+        found[s, 2] = -1.0
+        if not usable[s]:
+            continue
+        x = float(positions[s, 0] - ox)
+        y = float(positions[s, 1] - oy)
+        dx, dy, ok = search(image, x, y, x0, y0, patches[s], hessians[s], rounds)
+        if ok:
+            q = correlation(image, x + dx, y + dy, patches[s], hessians[s])
+            found[s, 0] = dx
+            found[s, 1] = dy
+            found[s, 2] = q
+            n += 1
+    if n == 0:
+        return x0, y0, -1.0
+    best = -1.0
+    for s in range(len(positions)):
+        best = max(best, found[s, 2])
+    values = np.empty((3, len(positions)))
+    n = 0
+    for s in range(len(positions)):
+        if found[s, 2] >= best - 0.3:
+            for c in range(3):
+                values[c, n] = found[s, c]
+            n += 1
+    return _middle(values[0], n), _middle(values[1], n), _middle(values[2], n)
+
+
+@_jit
+def advance(
+    image,
+    origin,
+    slots,
+    starts,
+    owners,
+    positions,
+    patches,
+    hessians,
+    usable,
+    track,
+    step,
+    marks,
+    leash,
+    quality,
+    nose,
+):
+    """Bring the tracks of all open frames to the newest one.
+
+    slots (n,): ring slots of the earlier frames, nearest last. starts (P+2,): patches of point p are
+    starts[p]:starts[p+1]; the last group is the nose. track (R, P+1, 2) motion so far, updated; step (P+1, 2) motion
+    of the last frame; marks (R, P+1, 2) motion of the landmarks; quality (R, P+1); nose (R, 2) head motion.
+    """
+    n_points = len(starts) - 2
+    found = np.empty((len(positions[0]), 3))
+    kept = np.empty((len(positions[0]), 3))
+    for slot in slots:
+        for p in range(n_points + 1):
+            a, b = starts[p], starts[p + 1]
+            x0 = track[slot, p, 0] + step[p, 0]
+            y0 = track[slot, p, 1] + step[p, 1]
+            dx, dy, q = _follow(
+                image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
+                usable[slot, a:b], x0, y0, 6, found[a:b],
+            )  # fmt: skip
+            far = math.hypot(dx - marks[slot, p, 0], dy - marks[slot, p, 1]) > leash
+            if q < DOUBT or far:
+                for s in range(a, b):
+                    for c in range(3):
+                        kept[s, c] = found[s, c]
+                ex, ey, eq = _follow(
+                    image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
+                    usable[slot, a:b], marks[slot, p, 0], marks[slot, p, 1], 12, found[a:b],
+                )  # fmt: skip
+                efar = math.hypot(ex - marks[slot, p, 0], ey - marks[slot, p, 1]) > leash
+                if (eq > q + 0.02 and not efar) or (far and not efar and eq >= DROP):
+                    dx, dy, q, far = ex, ey, eq, efar
+                else:
+                    for s in range(a, b):
+                        for c in range(3):
+                            found[s, c] = kept[s, c]
+            if far or q < DROP:
+                q = 0.0
+            track[slot, p, 0] = dx
+            track[slot, p, 1] = dy
+            quality[slot, p] = min(max(q, 0.0), 1.0)
+        _replace_lost(track[slot], quality[slot], owners[slot])
+        a, b = starts[n_points], starts[n_points + 1]
+        _nose_motion(found[a:b], track[slot, n_points], nose[slot])
+
+
+@_jit
+def _replace_lost(track, quality, places):
+    """Give each track of quality 0 the median motion of the 5 nearest good ones."""
+    n = len(quality)
+    order = np.empty(n)
+    x = np.empty(n)
+    y = np.empty(n)
+    for p in range(n):
+        if quality[p] > 0.0:
+            continue
+        good = 0
+        for k in range(n):
+            order[k] = math.inf
+            if quality[k] > 0.0:
+                order[k] = math.hypot(places[k, 0] - places[p, 0], places[k, 1] - places[p, 1])
+                good += 1
+        near = min(good, 5)
+        if near == 0:
+            return
+        for m in range(near):
+            best = 0
+            for k in range(1, n):
+                if order[k] < order[best]:
+                    best = k
+            order[best] = math.inf
+            x[m] = track[best, 0]
+            y[m] = track[best, 1]
+        track[p, 0] = _middle(x, near)
+        track[p, 1] = _middle(y, near)
+
+
+@_jit
+def _nose_motion(found, fallback, out):
+    """METHOD's rule on the patches of the nose: mean of the 70 % longest motions, into ``out`` (2,)."""
+    n = 0
+    lengths = np.empty(len(found))
+    for s in range(len(found)):
+        lengths[s] = -1.0
+        if found[s, 2] >= DROP:
+            lengths[s] = found[s, 0] ** 2 + found[s, 1] ** 2
+            n += 1
+    out[0] = fallback[0]
+    out[1] = fallback[1]
+    keep = max(1, int(NOSE_TOP_SHARE * n + 0.5))
+    if n == 0:
+        return
+    x = 0.0
+    y = 0.0
+    for _ in range(keep):
+        best = 0
+        for s in range(1, len(found)):
+            if lengths[s] > lengths[best]:
+                best = s
+        lengths[best] = -1.0
+        x += found[best, 0]
+        y += found[best, 1]
+    out[0] = x / keep
+    out[1] = y / keep

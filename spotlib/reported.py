@@ -1,7 +1,8 @@
-"""F1 values that others have published, each with its source (METHOD section 9); nothing here is measured by spotlib.
+"""F1 values that others have published, each with its source (METHOD section 9); nothing here is measured by
+spotlib.
 
-They live in ``data/reported.csv``, one number per line. Unverified ones carry a visible mark wherever they are shown and
-are never used in a sentence that compares. No number applies to a synthetic twin.
+They live in ``data/reported.csv``, one number per line. Unverified ones carry a visible mark wherever they
+are shown and are never used in a sentence that compares. No number applies to a synthetic twin.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def _all() -> pd.DataFrame:
 def reported(dataset: str) -> pd.DataFrame:
     """Published F1 values on ``dataset`` ("samm_lv", "cas_me2"), in the order of the file.
 
-    Columns: method, kind ("macro", "micro", "overall"), f1, text (with the digits that were published), unverified,
-    source, note. Empty for a data set without any, the demo twin among them.
+    Columns: method, kind ("macro", "micro", "overall"), f1, text (with the digits that were published),
+    unverified, source, note. Empty for a data set without any, the demo twin among them.
 
     >>> table = reported("cas_me2")
     >>> table[table.method == "AUW-GCN"].f1.tolist()

@@ -1,6 +1,7 @@
 """Fold rows as tables, figures and reports read them: which exist, which failed, and what they count.
 
-A row is one fold of one variant and seed (see ``spotlib.store``). Counting itself is done by ``spotlib.metrics``.
+A row is one fold of one variant and seed (see ``spotlib.store``). Counting itself is done by
+``spotlib.metrics``.
 """
 
 from __future__ import annotations
@@ -94,13 +95,19 @@ def check(rows: Sequence[Row]) -> None:
         raise SpotlibError("no fold rows: nothing has been computed yet; run the training first")
     names = sorted({str(row["dataset"]) for row in rows})
     if len(names) > 1:
-        raise SpotlibError(f"rows of several data sets are mixed ({', '.join(names)}); make one table per data set")
+        raise SpotlibError(
+            f"rows of several data sets are mixed ({', '.join(names)}); make one table per data set"
+        )
 
 
 def coverage(rows: Sequence[Row]) -> Coverage:
-    """Count what ``rows`` cover; subjects, videos and events are counted once, however many systems and seeds."""
+    """Count what ``rows`` cover; subjects, videos and events are counted once, however many systems and
+    seeds.
+    """
     videos = {(v["subject"], v["video"]): v for row in done(rows) for v in row["videos"]}
-    events = {str(kind): sum(e["kind"] == kind for v in videos.values() for e in v["truth"]) for kind in KINDS}
+    events = {
+        str(kind): sum(e["kind"] == kind for v in videos.values() for e in v["truth"]) for kind in KINDS
+    }
     absent = []
     for of_system in systems(rows).values():
         n_folds = max(row["n_folds"] for row in of_system)
@@ -130,7 +137,9 @@ def events_of(video: Mapping[str, Any], which: str) -> list[Event]:
     ]  # fmt: skip
 
 
-def metric(videos: Iterable[Mapping[str, Any]], *, protocol: Protocol = "clean", iou: float = 0.5) -> SpottingMetric:
+def metric(
+    videos: Iterable[Mapping[str, Any]], *, protocol: Protocol = "clean", iou: float = 0.5
+) -> SpottingMetric:
     """The metric over some videos of rows of one variant and seed."""
     made = SpottingMetric(protocol=protocol, iou=iou)
     for video in videos:
@@ -144,8 +153,8 @@ def metric(videos: Iterable[Mapping[str, Any]], *, protocol: Protocol = "clean",
 def count(rows: Sequence[Row], *, protocol: Protocol = "clean", iou: float | None = None) -> pd.DataFrame:
     """Count every finished row: one line per variant, seed, fold, subject, video and kind.
 
-    Columns beside these: minutes; tp, predicted, truth; iou_sum over hits; apex_error_sum, as share of the true length,
-    over the apex_hits hits with both apexes. ``iou`` None: as in the rows' parameters.
+    Columns beside these: minutes; tp, predicted, truth; iou_sum over hits; apex_error_sum, as share of the
+    true length, over the apex_hits hits with both apexes. ``iou`` None: as in the rows' parameters.
     """
     if protocol not in PROTOCOLS:
         raise SpotlibError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
@@ -182,7 +191,7 @@ def of_subjects(counts: pd.DataFrame, measure: str = OVERALL) -> pd.DataFrame:
 
 
 def pooled(counts: pd.DataFrame, measure: str = OVERALL) -> pd.Series:
-    """Sums over all videos of one kind (or both) of one variant, averaged over seeds; minutes once per video."""
+    """Sums over all videos of one kind (or both) of one variant, averaged over seeds."""
     chosen = counts if measure == OVERALL else counts[counts.kind == measure]
     seeds = chosen.groupby("subject").seed.transform("nunique").clip(lower=1)
     sums = chosen[list(_SUMS)].div(seeds, axis=0).sum()

@@ -100,6 +100,7 @@ class Run:
                 "features: %d of %d videos to do (%d never computed, %d under other code or parameters)",
                 len(missing), len(paths), len(missing) - stale, stale,
             )  # fmt: skip
+            paths[0].parent.mkdir(parents=True, exist_ok=True)
             begin = time.monotonic()
             frames = [self.dataset.videos[i].n_frames for i in missing]
             run_jobs(
@@ -170,12 +171,12 @@ class Run:
                 if row is None or (retry_failed and row["status"] == "failed"):
                     todo.append((variant, fold.index, self.store.why(variant, key)))
         if todo:
-            self.features()
+            paths = [str(path) for path in self.features()]
             for variant, fold_index, why in todo:
                 log.info("fold %d of %s: computed because %s", fold_index, variant, why)
-            jobs = [
-                (self.params.model_dump(mode="json"), str(self.folder.parent), variant, fold) for variant, fold, _ in todo
-            ]
+            # keys travel with the jobs: whatever happens to the code meanwhile, a row says what was asked for
+            values = self.params.model_dump(mode="json")
+            jobs = [(values, str(self.folder.parent), v, self.key(v, fold), paths) for v, fold, _ in todo]
             run_jobs(
                 _fold_job, jobs, desc="folds", unit="epochs", weights=[self.params.epochs] * len(jobs),
                 workers=self.workers, executor=self.executor, on_done=self._report,
@@ -288,15 +289,20 @@ def _usable(path: Path) -> bool:
     return True
 
 
-def load_clips(run: Run, subjects: Iterable[str], params: Params) -> list[Clip]:
-    """The videos of ``subjects`` as windows under ``params``, in the data set's order."""
+def load_clips(
+    run: Run, subjects: Iterable[str], params: Params, *, paths: Sequence[str | Path] | None = None
+) -> list[Clip]:
+    """The videos of ``subjects`` as windows under ``params``, in the data set's order.
+
+    ``paths``: the features file of each video of the data set (default: where this run keeps them).
+    """
     wanted = set(subjects)
     clips = []
     for index, video in enumerate(run.dataset.videos):
         if video.subject not in wanted:
             continue
         gathered, valid = windows(
-            load_features(run.feature_path(index)),
+            load_features(paths[index] if paths is not None else run.feature_path(index)),
             K=params.window,
             alignment=params.window_alignment,
             border=params.window_border,
@@ -310,18 +316,22 @@ def load_clips(run: Run, subjects: Iterable[str], params: Params) -> list[Clip]:
 
 
 def _fold_job(
-    values: dict[str, Any], results: str, variant: str, fold_index: int, beat: Callable[[float, float], None]
+    values: dict[str, Any],
+    results: str,
+    variant: str,
+    key: dict[str, Any],
+    paths: Sequence[str],
+    beat: Callable[[float, float], None],
 ) -> tuple[str, int, str]:
     run = _run_of(tuple(values.items()), results)
     params = get_variant(variant).apply(run.params)
-    fold = run.folds[fold_index]
-    key = run.key(variant, fold_index)
+    fold = run.folds[key["fold"]]
     head = {
         "dataset": params.dataset,
         "synthetic": run.synthetic,
         "variant": variant,
         "system": get_variant(variant).label,
-        "fold": fold_index,
+        "fold": fold.index,
         "n_folds": len(run.folds),
         "seed": params.seed,
         "train_subjects": list(fold.train),
@@ -329,13 +339,12 @@ def _fold_job(
         "test_subjects": list(fold.test),
     }
     try:
-        groups: Sequence[list[Clip]] = [load_clips(run, group, params) for group in (fold.train, fold.inner, fold.test)]
+        groups = [load_clips(run, group, params, paths=paths) for group in (fold.train, fold.inner, fold.test)]
         row, arrays = run_fold(*groups, params, beat=beat)
     except Exception as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0]
-        trimmed = "".join(traceback.format_exception(error, limit=-4))
-        row = {**head, "status": "failed", "error": said, "traceback": trimmed.replace(str(CHECKOUT) + os.sep, "")}
-        run.store.write(variant, key, row)
-        return variant, fold_index, f"failed ({said})"
+        trimmed = "".join(traceback.format_exception(error, limit=-4)).replace(str(CHECKOUT) + os.sep, "")
+        run.store.write(variant, key, {**head, "status": "failed", "error": said, "traceback": trimmed})
+        return variant, fold.index, f"failed ({said})"
     run.store.write(variant, key, {**head, **row}, arrays)
-    return variant, fold_index, f"done in {row['train_seconds']:.0f} s"
+    return variant, fold.index, f"done in {row['train_seconds']:.0f} s"

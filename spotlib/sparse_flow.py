@@ -12,11 +12,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import numba as nb
 import numpy as np
 
 from spotlib.flow import CropSpec, FrameMotion
-from spotlib.patch_tracker import HALF, SIDE, correlation, make_template, search
+from spotlib.patch_tracker import SIDE, advance, coarse_steps, fill_templates
 from spotlib.points import N_POINTS, point_positions
 
 #: half the distance between the inner eye corners at the scale of tracking, px (that of a 256 px crop)
@@ -26,164 +25,13 @@ CROSS = ((0, 0), (-5, 0), (5, 0), (0, -5), (0, 5))
 #: patches on the nose (METHOD's head motion): columns and rows of a grid between the rims of the nose-tip patch
 NOSE_GRID = (3, 4)
 NOSE_REACH = 13.0
-NOSE_TOP_SHARE = 0.7
 #: Gaussian blur of a frame before tracking, px
 BLUR = 0.8
-#: a track is in doubt below this correlation, and dropped below that one
-DOUBT = 0.80
-DROP = 0.50
 #: largest distance of a track from what the landmarks say, in units of d
 LEASH = 0.35
 #: room around the points in a tracked image, px
 ROOM = 64
 LEVELS = 3
-
-_jit = nb.njit(cache=True, nogil=True, error_model="numpy")
-
-
-@_jit
-def _fill_templates(image, origin, positions, patches, hessians, usable):
-    """Templates (S) of a frame at its integer patch ``positions`` (S, 2)."""
-    for s in range(len(positions)):
-        usable[s] = make_template(
-            image, positions[s, 0] - origin[0], positions[s, 1] - origin[1], patches[s], hessians[s]
-        )
-
-
-@_jit
-def _coarse_steps(previous, current, origin_p, origin_c, points, guess, patch, hessian, step):
-    """Motion of ``points`` (P, 2) from the previous frame to the current one, from level 1 or 2 of their pyramids.
-
-    ``guess`` (P, 2): the motion of the landmarks; no motion is the other start. Fills ``step`` (P, 2).
-    """
-    for p in range(len(points)):
-        dx, dy = 0.0, 0.0
-        have = False
-        for level in (2, 1):
-            f = 1.0 / (1 << level)
-            image = previous[level]
-            later = current[level]
-            x = int(np.rint((points[p, 0] - origin_p[0]) * f))
-            y = int(np.rint((points[p, 1] - origin_p[1]) * f))
-            if not make_template(image, x, y, patch, hessian):
-                continue
-            # position of the same point in the later image, whose region lies elsewhere
-            ox = x + (origin_p[0] - origin_c[0]) * f
-            oy = y + (origin_p[1] - origin_c[1]) * f
-            if not have:
-                still = correlation(later, ox, oy, patch, hessian)
-                moved = correlation(later, ox + guess[p, 0] * f, oy + guess[p, 1] * f, patch, hessian)
-                if moved > still:
-                    dx, dy = guess[p, 0], guess[p, 1]
-                have = True
-            gx, gy, ok = search(later, ox, oy, dx * f, dy * f, patch, hessian, 8)
-            if ok and correlation(later, ox + gx, oy + gy, patch, hessian) >= correlation(
-                later, ox + dx * f, oy + dy * f, patch, hessian
-            ):
-                dx, dy = gx / f, gy / f
-        step[p, 0] = dx
-        step[p, 1] = dy
-
-
-@_jit
-def _follow(image, ox, oy, positions, patches, hessians, usable, x0, y0, rounds, found):
-    """Follow S patches into ``image`` from one start; ``found`` (S, 3): dx, dy, correlation. Median (dx, dy, q)."""
-    n = 0
-    for s in range(len(positions)):
-        found[s, 2] = -1.0
-        if not usable[s]:
-            continue
-        x = float(positions[s, 0] - ox)
-        y = float(positions[s, 1] - oy)
-        dx, dy, ok = search(image, x, y, x0, y0, patches[s], hessians[s], rounds)
-        if ok:
-            q = correlation(image, x + dx, y + dy, patches[s], hessians[s])
-            found[s, 0] = dx
-            found[s, 1] = dy
-            found[s, 2] = q
-            n += 1
-    if n == 0:
-        return x0, y0, -1.0
-    best = found[:, 2].max()
-    keep = found[:, 2] >= best - 0.3
-    return np.median(found[keep, 0]), np.median(found[keep, 1]), np.median(found[keep, 2])
-
-
-@_jit
-def _advance(
-    image, origin, slots, starts, owners, positions, patches, hessians, usable, track, step, marks, leash, quality, nose
-):
-    """Bring the tracks of all open frames to the newest one.
-
-    slots (n,): ring slots of the earlier frames, nearest last. starts (P+2,): patches of point p are
-    starts[p]:starts[p+1]; the last group is the nose. track (R, P+1, 2) motion so far, updated; step (P+1, 2) motion
-    of the last frame; marks (R, P+1, 2) motion of the landmarks; quality (R, P+1); nose (R, 2) head motion.
-    """
-    n_points = len(starts) - 2
-    found = np.empty((len(positions[0]), 3))
-    for slot in slots:
-        for p in range(n_points + 1):
-            a, b = starts[p], starts[p + 1]
-            x0 = track[slot, p, 0] + step[p, 0]
-            y0 = track[slot, p, 1] + step[p, 1]
-            dx, dy, q = _follow(
-                image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
-                usable[slot, a:b], x0, y0, 6, found[a:b],
-            )  # fmt: skip
-            far = math.hypot(dx - marks[slot, p, 0], dy - marks[slot, p, 1]) > leash
-            if q < DOUBT or far:
-                kept = found[a:b].copy()
-                ex, ey, eq = _follow(
-                    image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
-                    usable[slot, a:b], marks[slot, p, 0], marks[slot, p, 1], 12, found[a:b],
-                )  # fmt: skip
-                efar = math.hypot(ex - marks[slot, p, 0], ey - marks[slot, p, 1]) > leash
-                if (eq > q + 0.02 and not efar) or (far and not efar and eq >= DROP):
-                    dx, dy, q, far = ex, ey, eq, efar
-                else:
-                    found[a:b] = kept
-            if far or q < DROP:
-                q = 0.0
-            track[slot, p, 0] = dx
-            track[slot, p, 1] = dy
-            quality[slot, p] = min(max(q, 0.0), 1.0)
-        _replace_lost(track[slot], quality[slot], owners[slot])
-        a, b = starts[n_points], starts[n_points + 1]
-        nose[slot] = _nose_motion(found[a:b], track[slot, n_points])
-
-
-@_jit
-def _replace_lost(track, quality, places):
-    """Give each track of quality 0 the median motion of the 5 nearest good ones."""
-    good = np.flatnonzero(quality > 0.0)
-    if len(good) == 0 or len(good) == len(quality):
-        return
-    for p in range(len(quality)):
-        if quality[p] > 0.0:
-            continue
-        distance = np.empty(len(good))
-        for k in range(len(good)):
-            distance[k] = math.hypot(places[good[k], 0] - places[p, 0], places[good[k], 1] - places[p, 1])
-        near = good[np.argsort(distance)[:5]]
-        track[p, 0] = np.median(track[near, 0])
-        track[p, 1] = np.median(track[near, 1])
-
-
-@_jit
-def _nose_motion(found, fallback):
-    """METHOD's rule on the patches of the nose: mean of the 70 % longest motions."""
-    out = np.empty(2)
-    keep = found[:, 2] >= DROP
-    n = int(keep.sum())
-    if n == 0:
-        out[:] = fallback
-        return out
-    x = found[keep, 0]
-    y = found[keep, 1]
-    order = np.argsort(-(x * x + y * y))[: max(1, int(round(NOSE_TOP_SHARE * n)))]
-    out[0] = x[order].mean()
-    out[1] = y[order].mean()
-    return out
 
 
 @dataclass(slots=True)
@@ -277,7 +125,11 @@ class SparseExtractor:
                 return now
         # whole factors only: resampling between pixels would blur by place and so bend sub-pixel motion
         factor = d / TRACK_D
-        scale = 1.0 / max(1, round(2 ** (round(2 * math.log2(factor)) / 2))) if factor >= 0.7 else min(4.0, round(1 / factor))
+        scale = (
+            1.0 / max(1, round(2 ** (round(2 * math.log2(factor)) / 2)))
+            if factor >= 0.7
+            else min(4.0, round(1 / factor))
+        )
         side = np.ceil((1.25 * extent * scale + 2 * ROOM) / 16) * 16
         return _Shape(scale, (int(side[0]), int(side[1])))
 
@@ -320,7 +172,7 @@ class SparseExtractor:
         self._origins[slot] = origin
         self._places[slot] = places
         self._positions[slot] = self._patch_positions(places, opened, scale)
-        _fill_templates(
+        fill_templates(
             self._images[0][slot], origin, self._positions[slot], self._patches[slot], self._hessians[slot],
             self._usable[slot],
         )  # fmt: skip
@@ -343,7 +195,7 @@ class SparseExtractor:
         previous = open_frames[-1]
         guess = self._mark_motion(previous, newest)
         step = np.zeros((N_POINTS + 1, 2))
-        _coarse_steps(
+        coarse_steps(
             tuple(image[previous.slot] for image in self._images),
             tuple(image[newest.slot] for image in self._images),
             self._origins[previous.slot], self._origins[newest.slot], self._places[previous.slot], guess,
@@ -361,11 +213,11 @@ class SparseExtractor:
             self._starts, self._places, self._positions, self._patches, self._hessians, self._usable, track,
         )  # fmt: skip
         image, origin = self._images[0][newest.slot], self._origins[newest.slot]
-        _advance(image, origin, np.array([previous.slot]), *arguments, step, marks, leash, quality, nose)
+        advance(image, origin, np.array([previous.slot]), *arguments, step, marks, leash, quality, nose)
         step = track[previous.slot].copy()
         earlier = np.array([opened.slot for opened in open_frames[:-1]], np.int64)
         if len(earlier):
-            _advance(image, origin, earlier, *arguments, step, marks, leash, quality, nose)
+            advance(image, origin, earlier, *arguments, step, marks, leash, quality, nose)
         self._track_px = track / scale
         for opened in open_frames:
             opened.done += 1

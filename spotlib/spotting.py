@@ -1,7 +1,8 @@
 """From frame scores to intervals (METHOD section 5).
 
-Ties are settled once and for all: of equal boundary scores the frame nearest the apex wins, of equal proposal scores
-the earlier apex stands first (both as in the release). Scores are multiplied as float64, so that float32 scores give the same order everywhere.
+Ties are settled once and for all: of equal boundary scores the frame nearest the apex wins, of equal proposal
+scores the earlier apex stands first (both as in the release). Scores are multiplied as float64, so that
+float32 scores give the same order everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _CHANNELS = {Kind.MICRO: (0, 1, 6), Kind.MACRO: (3, 4, 7)}
 
 @dataclass(frozen=True, kw_only=True)
 class SpotRule:
-    """How intervals of one kind are made. The defaults are the release's, but for the bounds, which are the kind's."""
+    """How intervals of one kind are made; the defaults are the release's."""
 
     k_min: int  # an onset lies k_min to k_max frames before the apex, an offset as far behind it
     k_max: int
@@ -28,9 +29,7 @@ class SpotRule:
     min_score: float = 0.0  # proposals with a lower score onset x offset x apex are dropped
     nms_iou: float = 0.5  # a proposal that overlaps a better one by more is dropped
     max_per_video: int | None = 5  # proposals kept per video; None: no such limit
-    max_per_minute: float | None = (
-        None  # proposals kept per minute of video, at least one; None: no such limit
-    )
+    max_per_minute: float | None = None  # the same per minute, at least one per video; None: no such limit
 
     def __post_init__(self) -> None:
         if not 0 <= self.k_min <= self.k_max:
@@ -55,7 +54,7 @@ AUTHOR_RULES: dict[Kind, SpotRule] = {
 
 @dataclass(frozen=True)
 class FrameScores:
-    """Scores of a video's frames: ``probabilities`` (T, 10), channels of METHOD section 3.6; ``valid`` (T,) bool.
+    """Scores of a video's frames: ``probabilities`` (T, 10) in METHOD's channels; ``valid`` (T,) bool.
 
     A frame that is not valid (no face there) is no apex, onset or offset of anything.
     """
@@ -123,7 +122,7 @@ def proposals(
         k_min, k_max: distance of onset and offset from the apex, frames; clamped to the video.
 
     Returns:
-        The candidates whose onset score exceeds the offset score at their onset, and the reverse at their offset.
+        The candidates with onset score > offset score at their onset, and the reverse at their offset.
     """
     apexes = np.flatnonzero(apex > threshold)
     last = len(apex) - 1
@@ -146,8 +145,8 @@ def proposals(
 def nms(found: Proposals, *, iou: float = 0.5, keep: int | None = 5) -> np.ndarray:
     """Greedy non-maximum suppression of proposals, best first.
 
-    A proposal goes if its IoU with a better kept one exceeds ``iou``; at most ``keep`` stay. IoU here is of lengths
-    offset - onset, without the + 1 of the evaluation (METHOD section 5).
+    A proposal goes if its IoU with a better kept one exceeds ``iou``; at most ``keep`` stay. IoU here is of
+    lengths offset - onset, without the + 1 of the evaluation (METHOD section 5).
 
     Returns:
         (K,) int64, rows of the proposals that stay, best first.
@@ -196,10 +195,11 @@ def spot(
 
 
 def bounds(events: Iterable[Event], kind: Kind, *, low: float = 0.02, high: float = 0.98) -> tuple[int, int]:
-    """k_min and k_max for one kind from training events: quantiles of the frames from onset to apex to offset.
+    """k_min and k_max for one kind from training events: quantiles of the frames onset - apex - offset.
 
-    The clean protocol uses these instead of the release's constants, which make long MaE unreachable by design.
-    Events without an apex count with half their length. Raises SpotlibError if there is no event of this kind.
+    The clean protocol uses these instead of the release's constants, which make long MaE unreachable by
+    design. Events without an apex count with half their length. Raises SpotlibError if there is no event of
+    this kind.
     """
     sides: list[float] = []
     for event in events:

@@ -1,7 +1,9 @@
-"""How sure a number is: intervals over subjects, paired comparisons, and differences told in words (METHOD section 6).
+"""How sure a number is: intervals over subjects, paired comparisons, and differences told in words (METHOD
+section 6).
 
-The unit that is drawn is the subject, never the video or the event: events of one person resemble each other. F1 is
-always pooled, 2 TP / (predicted + truth) over summed counts, also inside every draw; it is never a mean of F1s.
+The unit that is drawn is the subject, never the video or the event: events of one person resemble each other.
+F1 is always pooled, 2 TP / (predicted + truth) over summed counts, also inside every draw; it is never a mean
+of F1s.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from spotlib.errors import SpotlibError
 
 COUNTS = ("tp", "predicted", "truth")
 DRAWS, SEED, LEVEL = 2000, 270, 0.95
+UNKNOWN = "\N{EN DASH}"
 # up to this many subjects all 2^S exchanges are enumerated, so that the p value is exact
 _EXACT = 12
 
@@ -35,7 +38,7 @@ class Estimate:
     high: float
 
     def __str__(self) -> str:
-        return f"{short(self.value)} [{short(self.low)}, {short(self.high)}]" if self.known else "–"
+        return f"{short(self.value)} [{short(self.low)}, {short(self.high)}]" if self.known else UNKNOWN
 
     @property
     def known(self) -> bool:
@@ -45,7 +48,9 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference(Estimate):
-    """First minus second system on the same ``subjects``: value, interval, and two-sided ``p`` of the paired test."""
+    """First minus second system on the same ``subjects``: value, interval, and two-sided ``p`` of the paired
+    test.
+    """
 
     p: float
     subjects: int
@@ -56,7 +61,7 @@ class Difference(Estimate):
         return not (self.low > 0 or self.high < 0)
 
     def __str__(self) -> str:
-        return f"{signed(self.value)} [{signed(self.low)}, {signed(self.high)}]" if self.known else "–"
+        return f"{signed(self.value)} [{signed(self.low)}, {signed(self.high)}]" if self.known else UNKNOWN
 
 
 def short(value: float, digits: int = 2) -> str:
@@ -66,7 +71,7 @@ def short(value: float, digits: int = 2) -> str:
     ('.53', '1.00', '-.05', '–')
     """
     if not np.isfinite(value):
-        return "–"
+        return UNKNOWN
     text = f"{value:.{digits}f}"
     if float(text) == 0:
         text = text.removeprefix("-")
@@ -90,7 +95,7 @@ def p_text(p: float) -> str:
     ('.031', '<.001', '.500')
     """
     if not np.isfinite(p):
-        return "–"
+        return UNKNOWN
     return "<.001" if p < 0.001 else short(p, 3)
 
 
@@ -112,13 +117,15 @@ def bootstrap_f1(
 ) -> Estimate:
     """Pooled F1 with its percentile interval over ``draws`` resamples of subjects (METHOD section 6).
 
-    counts: one line per subject, columns tp, predicted, truth (or an array (S, 3) in that order). Means over seeds
-    instead of counts are welcome.
-    Raises SpotlibError if there is no subject, or if counts are impossible.
+    counts: one line per subject, columns tp, predicted, truth (or an array (S, 3) in that order). Means over
+    seeds instead of counts are welcome. Raises SpotlibError if there is no subject, or if counts are
+    impossible.
     """
     table = _counts(counts)
     weights = _weights(len(table), draws, seed)  # (draws, S)
-    return Estimate(float(pooled_f1(table.sum(axis=0))), *_interval(pooled_f1(weights @ table), level, len(table)))
+    return Estimate(
+        float(pooled_f1(table.sum(axis=0))), *_interval(pooled_f1(weights @ table), level, len(table))
+    )
 
 
 def compare_f1(
@@ -126,18 +133,24 @@ def compare_f1(
 ) -> Difference:
     """Pooled F1 of ``a`` minus that of ``b``, on the subjects that both have.
 
-    Interval: paired bootstrap (the same subjects are drawn for both). p: paired permutation test, which exchanges the
-    two systems' counts within a subject; all exchanges if there are few subjects, else ``draws`` of them. Raises
-    SpotlibError if they have no subject in common, or if the same subject has not the same number of true events.
+    Interval: paired bootstrap (the same subjects are drawn for both). p: paired permutation test, which
+    exchanges the two systems' counts within a subject; all exchanges if there are few subjects, else
+    ``draws`` of them. Raises SpotlibError if they have no subject in common, or if the same subject has not
+    the same number of true events.
     """
     common = a.index.intersection(b.index).sort_values()
     if not len(common):
-        raise SpotlibError("paired comparison: the two systems have no test subject in common; run the same folds for both")
+        raise SpotlibError(
+            "paired comparison: the two systems have no test subject in common; run the same folds for both"
+        )
     first, second = _counts(a.loc[common]), _counts(b.loc[common])  # (S, 3) each
     different = np.abs(first[:, 2] - second[:, 2]) > 1e-6
     if different.any():
         who = common[int(np.argmax(different))]
-        raise SpotlibError(f"paired comparison: subject {who} has other true events in the other system; use one ground truth")
+        raise SpotlibError(
+            f"paired comparison: subject {who} has other true events in the other system; use one ground"
+            " truth"
+        )
     value = float(pooled_f1(first.sum(axis=0)) - pooled_f1(second.sum(axis=0)))
     weights = _weights(len(common), draws, seed)  # (draws, S)
     low, high = _interval(pooled_f1(weights @ first) - pooled_f1(weights @ second), level, len(common))
@@ -147,7 +160,9 @@ def compare_f1(
 def _permutation_p(first: np.ndarray, second: np.ndarray, *, draws: int, seed: int) -> float:
     n = len(first)
     if n <= _EXACT:
-        keep = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)  # (2^S, S), 0 = all exchanged
+        keep = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(
+            np.float64
+        )  # (2^S, S), 0 = all exchanged
     else:
         keep = np.random.default_rng([seed, 2]).integers(0, 2, size=(draws, n)).astype(np.float64)
     one, other = keep @ first + (1 - keep) @ second, keep @ second + (1 - keep) @ first
@@ -193,7 +208,8 @@ def verdict(difference: Difference, p_corrected: float | None = None, *, alpha: 
 
 
 def describe_difference(difference: Difference, first: str, second: str, *, what: str = "F1") -> str:
-    """The difference as a sentence; a difference whose interval contains 0 is called a tie (issue: statistics).
+    """The difference as a sentence; a difference whose interval contains 0 is called a tie (issue:
+    statistics).
 
     >>> describe_difference(Difference(0.1, -0.02, 0.2, 0.08, 20), "SpotFormer", "K = 11", what="overall F1")
     'SpotFormer and K = 11 tie in overall F1 (difference +.10 [-.02, +.20], p = .080, 20 subjects).'
@@ -203,7 +219,8 @@ def describe_difference(difference: Difference, first: str, second: str, *, what
     if not difference.known:
         return f"{first} and {second} cannot be compared in {what}: nothing was true and nothing predicted."
     p = p_text(difference.p)
-    numbers = f"(difference {difference}, p {p.replace('<', '< ') if p[0] == '<' else '= ' + p}, {difference.subjects} subjects)"
+    p = f"p {p[0]} {p[1:]}" if p.startswith("<") else f"p = {p}"
+    numbers = f"(difference {difference}, {p}, {difference.subjects} subjects)"
     if difference.tie:
         return f"{first} and {second} tie in {what} {numbers}."
     return f"{first} is {verdict(difference)} than {second} in {what} {numbers}."
@@ -213,9 +230,13 @@ def _counts(counts: pd.DataFrame | np.ndarray) -> np.ndarray:
     table = counts[list(COUNTS)].to_numpy() if isinstance(counts, pd.DataFrame) else np.asarray(counts)
     table = table.astype(np.float64)
     if table.ndim != 2 or table.shape[1] != 3 or not len(table):
-        raise SpotlibError(f"counts have shape {table.shape}; one line per subject with tp, predicted, truth is needed")
+        raise SpotlibError(
+            f"counts have shape {table.shape}; one line per subject with tp, predicted, truth is needed"
+        )
     if (table < 0).any() or (table[:, 0] > table[:, 1:].min(axis=1)).any():
-        raise SpotlibError("counts are impossible: a subject has more hits than predicted or true events; count again")
+        raise SpotlibError(
+            "counts are impossible: a subject has more hits than predicted or true events; count again"
+        )
     return table
 
 

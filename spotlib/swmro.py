@@ -208,7 +208,12 @@ def grey_frames(source: object) -> Iterator[np.ndarray]:
 
 
 def collect(
-    results: Iterable[FrameResult], *, extractor: str, fps: float, crop: CropSpec | None = None, name: str = "video"
+    results: Iterable[FrameResult],
+    *,
+    extractor: str,
+    fps: float,
+    crop: CropSpec | None = None,
+    name: str = "video",
 ) -> PairMotion:
     """Put frame results together to one :class:`PairMotion`."""
     results = list(results)
@@ -234,7 +239,12 @@ def collect(
 
 
 def window_pairs(
-    n_frames: int, *, K: int = 17, alignment: Alignment = "centred", feature: Feature = "swmro", fixed_gap: int = 8
+    n_frames: int,
+    *,
+    K: int = 17,
+    alignment: Alignment = "centred",
+    feature: Feature = "swmro",
+    fixed_gap: int = 8,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Frames between which each row of each window measures, before clamping: (first, later), each (T, K) int.
 
@@ -242,7 +252,9 @@ def window_pairs(
     ``swmro``: start to j; ``adjacent``: j - 1 to j; ``fixed_gap``: j - ceil(gap/2) to j + floor(gap/2).
     """
     if K < 2 or (alignment == "centred" and K % 2 == 0):
-        raise SpotlibError(f"K = {K}; a {alignment} window needs {'an odd' if alignment == 'centred' else 'any'} K of 2 or more")
+        raise SpotlibError(
+            f"K = {K}; a {alignment} window needs {'an odd' if alignment == 'centred' else 'any'} K of 2 or more"
+        )
     if alignment not in ("centred", "causal"):
         raise SpotlibError(f"unknown window alignment {alignment!r}; use centred or causal")
     back = K // 2 if alignment == "centred" else K - 1

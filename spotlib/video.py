@@ -180,27 +180,30 @@ class VideoFile:
             stream = _video_stream(self.path, container)
             promised = stream.frames
             tick = float(stream.time_base or Fraction(1, 1000))
-            promised_s = float(stream.duration * tick) if stream.duration else 0.0
+            # in a cut AVI file the duration is a guess, but its ticks are frames and their number is in the header
+            promised_s = max(stream.duration or 0, promised if container.format.name == "avi" else 0) * tick
             if not promised_s and container.duration and len(container.streams) == 1:
                 promised_s = container.duration / av.time_base
             stamps: list[int] = []
             n_packets = 0
             try:
                 for packet in container.demux(stream):
+                    stamp = packet.pts if packet.pts is not None else packet.dts
                     if packet.size and not packet.is_corrupt:
                         n_packets += 1
-                        stamp = packet.pts if packet.pts is not None else packet.dts
                         if stamp is not None and not packet.is_discard:
                             stamps.append(stamp)
             except av.error.FFmpegError as error:
                 raise _damaged(self.path, f"unreadable after {n_packets} frames", error) from None
         if n_packets == 0:
             raise SpotlibError(f"{self.path}: no frames in the video stream; export the video again")
-        if promised and n_packets < COMPLETE * promised:
-            raise _damaged(self.path, f"{n_packets} of {promised} frames are there")
-        beat = _beat(np.sort(np.asarray(stamps, np.float64)) * tick, n_packets, self._rate())
-        if promised_s > 1 and beat.seconds[-1] + 2 / beat.fps < COMPLETE * promised_s:
+        beat = _beat(np.sort(np.asarray(stamps, np.float64)) * tick, n_packets, tick, self._rate())
+        reached = beat.seconds[-1] + 2 / beat.fps
+        if reached < COMPLETE * promised_s - 0.1:  # some writers make the last frame longer
             raise _damaged(self.path, f"{beat.seconds[-1]:.1f} of {promised_s:.1f} s are there")
+        # where the duration is known, fewer frames than promised are no damage: AVI counts dropped frames too
+        if promised and not promised_s and n_packets < COMPLETE * promised:
+            raise _damaged(self.path, f"{n_packets} of {promised} frames are there")
         for frame in self._raw_frames():
             height, width = frame.height, frame.width
             return beat, (width, height) if _quarter_turns(frame) % 2 else (height, width)
@@ -257,32 +260,33 @@ def _open(path: Path) -> Any:
 def _video_stream(path: Path, container: Any) -> Any:
     if not container.streams.video:
         kinds = sorted({stream.type for stream in container.streams})
-        raise SpotlibError(f"{path}: no video stream (only {', '.join(kinds) or 'nothing'}); give a file with pictures")
+        raise SpotlibError(
+            f"{path}: no video stream (only {', '.join(kinds) or 'nothing'}); give a file with pictures"
+        )
     return container.streams.video[0]
 
 
 def _damaged(path: Path, what: str, error: Exception | None = None) -> SpotlibError:
-    detail = f" ({error.strerror})" if error is not None and getattr(error, "strerror", None) else ""
+    cause = getattr(error, "strerror", None)
+    detail = f" ({cause})" if cause else ""
     return SpotlibError(f"{path}: {what}{detail}; the file is cut off or damaged, copy or export it again")
 
 
-def _beat(seconds: np.ndarray, n_packets: int, rate: float) -> _Beat:
-    """Regular rate and share of irregular frames; containers without timestamps (raw streams) get ``rate``."""
+def _beat(seconds: np.ndarray, n_packets: int, tick: float, rate: float) -> _Beat:
+    """Regular rate and share of irregular frames; a stream without timestamps gets ``rate``."""
     if len(seconds) < 2:
         seconds = np.arange(max(n_packets, 1)) / rate
         return _Beat(seconds, rate, 0.0, (rate, rate))
     steps = np.diff(seconds)
     median = float(np.median(steps))
-    # timestamps are whole ticks: in a Matroska file (1 ms) frames of 240/s last 4 or 5 ms, which is no irregularity
-    tick = float(np.min(steps[steps > 0], initial=median))
-    tick = min(tick, 0.001) * 1.001
-    off = np.abs(steps - median) > max(BEAT_TOLERANCE * median, tick if median < 0.01 else 0.0)
-    regular = steps[~off]
-    fps = 1 / float(regular.mean()) if regular.size and regular.mean() > 0 else rate
+    # timestamps are whole ticks: in Matroska (1 ms) the frames of 240/s last 4 or 5 ms, which is no irregularity
+    off = np.abs(steps - median) > max(BEAT_TOLERANCE * median, 1.01 * tick)
+    regular = steps if off.mean() > OFF_BEAT_SHARE else steps[~off]
+    fps = 1 / float(regular.mean()) if regular.mean() > 0 else rate
     shortest, longest = float(steps[steps > 0].min(initial=median)), float(steps.max())
-    if off.mean() > OFF_BEAT_SHARE:
-        fps = (len(seconds) - 1) / float(seconds[-1] - seconds[0])
-    return _Beat(seconds - seconds[0], fps, float(off.mean()), (1 / longest, 1 / shortest))
+    return _Beat(
+        seconds - seconds[0], fps, float(off.mean()), (1 / max(longest, 1e-6), 1 / max(shortest, 1e-6))
+    )
 
 
 def _quarter_turns(frame: Any) -> int:

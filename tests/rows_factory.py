@@ -16,7 +16,15 @@ SKILL = {
     "no_flgp": ("without FLGP", 0.60, 0.42, 1.2, 2.4),
     "k11": ("K = 11", 0.45, 0.52, 1.2, 3.0),
 }
-LOSSES = ("apex_micro", "boundary_micro", "expression_micro", "apex_macro", "boundary_macro", "expression_macro", "contrastive")
+LOSSES = (
+    "apex_micro",
+    "boundary_micro",
+    "expression_micro",
+    "apex_macro",
+    "boundary_macro",
+    "expression_macro",
+    "contrastive",
+)
 
 
 def truth_of(subject: str, video: str, seed: int = 0) -> list[dict[str, Any]]:
@@ -58,11 +66,16 @@ def fail(row: dict[str, Any], error: str = "RuntimeError: out of memory") -> dic
     """The same fold as a failed row."""
     kept = ("schema", "digest", "key", "dataset", "synthetic", "variant", "system", "fold", "n_folds", "seed",
             "train_subjects", "inner_subjects", "test_subjects")  # fmt: skip
-    return {**{name: row[name] for name in kept}, "status": "failed", "error": error, "traceback": f"...\n{error}"}
+    return {
+        **{name: row[name] for name in kept},
+        "status": "failed",
+        "error": error,
+        "traceback": f"...\n{error}",
+    }
 
 
 def make_scores(row: dict[str, Any], video: str) -> dict[str, np.ndarray]:
-    """The arrays beside a row for one video: scores (T, 10), or (T, 2) for the peak detector, and valid (T,)."""
+    """The arrays beside a row for one video: scores (T, 10), or (T, 2) for peaks, and valid (T,)."""
     of_video = next(v for v in row["videos"] if v["video"] == video)
     rng = _rng(video, row["variant"], 5)
     frames = np.arange(N_FRAMES)
@@ -83,7 +96,15 @@ def make_scores(row: dict[str, Any], video: str) -> dict[str, np.ndarray]:
 
 
 def _row(
-    variant: str, fold: int, seed: int, names: list[str], *, folds: int, videos: int, dataset: str, synthetic: bool
+    variant: str,
+    fold: int,
+    seed: int,
+    names: list[str],
+    *,
+    folds: int,
+    videos: int,
+    dataset: str,
+    synthetic: bool,
 ) -> dict[str, Any]:
     test = names[fold::folds]
     rest = [name for name in names if name not in test]
@@ -98,10 +119,10 @@ def _row(
     return {
         "schema": 1,
         "digest": hashlib.sha256(f"{variant}{fold}{seed}".encode()).hexdigest(),
-        "key": key, "dataset": dataset, "synthetic": synthetic, "variant": variant, "system": SKILL[variant][0],
-        "fold": fold, "n_folds": folds, "seed": seed,
+        "key": key, "dataset": dataset, "synthetic": synthetic, "variant": variant,
+        "system": SKILL[variant][0], "fold": fold, "n_folds": folds, "seed": seed,
         "train_subjects": rest[2:], "inner_subjects": rest[:2], "test_subjects": test,
-        "chosen": {"epoch": 19 if learned else None, "inner_f1": 0.61, "micro": {"k_min": 3, "k_max": 9, "min_score": 0.12}},
+        "chosen": {"epoch": 19 if learned else None, "inner_f1": 0.61},
         "curves": _curves(variant, fold, seed) if learned else [],
         "videos": [_video(variant, seed, s, f"{s}_{k + 1}") for s in test for k in range(videos)],
         "author_epochs": [20, 21, 22, 23] if learned else [],
@@ -116,12 +137,15 @@ def _video(variant: str, seed: int, subject: str, video: str) -> dict[str, Any]:
     return {
         "subject": subject, "video": video, "n_frames": N_FRAMES, "fps": FPS,
         "gaps": [[300, 330]] if subject == "s01" else [],
-        "truth": truth, "clean": _spotted(variant, truth, rng, 1.0), "author": _spotted(variant, truth, rng, 1.15),
+        "truth": truth, "clean": _spotted(variant, truth, rng, 1.0),
+        "author": _spotted(variant, truth, rng, 1.15),
         "author_epoch": 22 if variant != "peaks" else None,
     }  # fmt: skip
 
 
-def _spotted(variant: str, truth: list[dict[str, Any]], rng: np.random.Generator, luck: float) -> list[dict[str, Any]]:
+def _spotted(
+    variant: str, truth: list[dict[str, Any]], rng: np.random.Generator, luck: float
+) -> list[dict[str, Any]]:
     _, macro, micro, alarms, error = SKILL[variant]
     found = []
     for event in truth:
@@ -129,8 +153,12 @@ def _spotted(variant: str, truth: list[dict[str, Any]], rng: np.random.Generator
             spread = error * (1 if event["kind"] == "micro" else 3) / luck
             onset = max(0, round(event["onset"] + rng.normal(0, spread)))
             offset = min(N_FRAMES - 1, max(onset + 4, round(event["offset"] + rng.normal(0, spread))))
-            kind = event["kind"] if rng.random() > 0.1 else {"micro": "macro", "macro": "micro"}[event["kind"]]
-            found.append(_event(kind, onset, (onset + offset) // 2, offset, score=float(rng.uniform(0.25, 0.9))))
+            kind = (
+                event["kind"] if rng.random() > 0.1 else {"micro": "macro", "macro": "micro"}[event["kind"]]
+            )
+            found.append(
+                _event(kind, onset, (onset + offset) // 2, offset, score=float(rng.uniform(0.25, 0.9)))
+            )
     for kind, length in (("micro", 12), ("macro", 40)):
         for _ in range(rng.poisson(alarms / luck)):
             onset = int(rng.integers(0, N_FRAMES - length))
@@ -144,11 +172,22 @@ def _curves(variant: str, fold: int, seed: int) -> list[dict[str, float]]:
     curves = []
     for epoch in range(24):
         fall = np.exp(-epoch / 7)
-        point = {"epoch": epoch, "step": (epoch + 1) * 40, "lr": 1e-3 * 0.96**epoch, "loss": 0.5 + 2 * fall + rng.normal(0, 0.03)}
-        point |= {name: (0.1 + 0.08 * i) * (0.3 + fall) + rng.normal(0, 0.004) for i, name in enumerate(LOSSES)}
+        point = {
+            "epoch": epoch,
+            "step": (epoch + 1) * 40,
+            "lr": 1e-3 * 0.96**epoch,
+            "loss": 0.5 + 2 * fall + rng.normal(0, 0.03),
+        }
+        point |= {
+            name: (0.1 + 0.08 * i) * (0.3 + fall) + rng.normal(0, 0.004) for i, name in enumerate(LOSSES)
+        }
         if epoch % 2 == 1:
             rise = 1 / (1 + np.exp(-(epoch - 9) / 2.5))
-            point |= {"inner_f1_macro": 0.65 * rise, "inner_f1_micro": 0.5 * rise**2, "inner_f1": 0.57 * rise + rng.normal(0, 0.02)}
+            point |= {
+                "inner_f1_macro": 0.65 * rise,
+                "inner_f1_micro": 0.5 * rise**2,
+                "inner_f1": 0.57 * rise + rng.normal(0, 0.02),
+            }
         curves.append({name: round(float(value), 6) for name, value in point.items()})
     return curves
 
@@ -157,7 +196,15 @@ def _event(
     kind: str, onset: int, apex: int, offset: int, *, aus: list[str] | None = None, score: float | None = None
 ) -> dict[str, Any]:
     scored = {} if score is None else {"score": round(score, 6)}
-    return {"kind": kind, "onset": onset, "apex": apex, "offset": offset, **scored, "aus": aus or [], "side": "both"}
+    return {
+        "kind": kind,
+        "onset": onset,
+        "apex": apex,
+        "offset": offset,
+        **scored,
+        "aus": aus or [],
+        "side": "both",
+    }
 
 
 def _rng(*what: object) -> np.random.Generator:

@@ -17,7 +17,17 @@ from spotlib.errors import SpotlibError
 
 ASSET = "head.npz"
 ASSET_SHA256 = "51ab51635ac1409af12e5b58a09884b43b89479cc9ab6222e8239d98aedda6f9"
-PARTS = ("skin", "eye-left", "eye-right", "teeth-upper", "teeth-lower", "tongue", "lash-left", "lash-right", "hair")
+PARTS = (
+    "skin",
+    "eye-left",
+    "eye-right",
+    "teeth-upper",
+    "teeth-lower",
+    "tongue",
+    "lash-left",
+    "lash-right",
+    "hair",
+)
 MASKS = ("lips", "eyelids", "ears", "face", "inside-mouth")
 STEP = 0.001  # decimetres per stored delta
 # The chart: a cylinder whose axis lies far behind the face, so that the front is seen at nearly even density.
@@ -83,11 +93,21 @@ class Head:
 
 
 def chart_of(points: np.ndarray) -> np.ndarray:
-    """Chart position (n, 2) in decimetres of points (n, 3) on the base mesh: around the axis, down from the top."""
+    """Chart position (n, 2), decimetres around the axis and down from the top, of base mesh points (n, 3)."""
     angle = np.arctan2(points[:, 0], np.maximum(points[:, 2] - CHART_AXIS_Z, 0.05))
     across = np.clip(angle * CHART_RADIUS, CHART_LEFT, CHART_RIGHT) - CHART_LEFT
     down = np.clip(CHART_TOP - points[:, 1], 0.0, CHART_TOP - CHART_BOTTOM)
     return np.stack([across, down], axis=1).astype(np.float32)
+
+
+def eyeball(vertices: np.ndarray, head: Head, name: str) -> tuple[np.ndarray, float]:
+    """Centre (3,) and radius of an eyeball, in the units of `vertices`."""
+    own = vertices[head.vertex_parts == PARTS.index(name)]
+    low, high = own.min(axis=0), own.max(axis=0)
+    radius = float(high[0] - low[0] + high[1] - low[1]) / 4
+    centre = (low + high) / 2
+    centre[2] = low[2] + radius  # the cornea bulges forward, so the middle of the box is not the centre
+    return centre, radius
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from spotlib.actor.action_units import spread, unit
 from spotlib.actor.asset import load_head
 from spotlib.actor.motion import LandmarkField, coupled, minimum_jerk
 from spotlib.actor.streams import stream
-from spotlib.intervals import Interval
+from spotlib.intervals import Event, Interval, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,11 +23,12 @@ class Habits:
     """How much of each distractor there is. Ranges are (lowest, highest) and drawn evenly."""
 
     blink_gap: tuple[float, float] = (2.0, 6.0)  # s between two blinks, as people watching films
+    blink_coupling: tuple[float, float] = (0.003, 0.006)  # share of IOD that a blink moves brow and cheek
     gaze_gap: tuple[float, float] = (0.7, 3.0)  # s between two gaze shifts; fixations on a screen
     gaze_range: float = 8.0  # degrees to each side; a 24-inch screen at 70 cm spans +-20, most of it unused
     head_rotation: float = 1.5  # degrees; largest yaw of drift and sway. A knob of difficulty
     head_shift: float = 0.04  # share of IOD; largest translation by drift
-    turn_gap: tuple[float, float] = (9.0, 25.0)  # s between two turns, by 1.5 to 3 times head_rotation
+    turn_gap: tuple[float, float] = (9.0, 25.0)  # s between two turns, by 1.2 to 2.5 times head_rotation
     breathing: float = 0.006  # share of IOD; rise of the head with each breath
     swallow_gap: tuple[float, float] = (15.0, 45.0)  # s between two swallows
     talking: float = 0.08  # share of time spent talking. A knob of difficulty
@@ -74,12 +75,12 @@ def make_distractors(
     n_frames: int,
     fps: float,
     field: LandmarkField,
-    keep_quiet: Sequence[Interval] = (),
+    events: Sequence[Event] = (),
 ) -> Distractors:
     """Draw the distractors of one video, each from its own stream under (seed, path).
 
-    Nobody talks or swallows within half a second of the intervals in ``keep_quiet`` (micro-expressions: a
-    talking mouth would hide them, and then the ground truth would claim what nobody can see).
+    Nobody talks or swallows within half a second of the micro-expressions in ``events`` or in the middle half
+    of a macro-expression: a talking mouth hides them, and the truth would claim what nobody can see.
     """
     time = np.arange(n_frames) / fps
     weights = np.zeros((n_frames, len(load_head().unit_names)))
@@ -87,17 +88,20 @@ def make_distractors(
 
     rng = stream(seed, "blinks", *path)
     for start in _moments(rng, habits.blink_gap, time):
-        _blink(rng, weights, log, start, fps, field)
+        _blink(rng, weights, log, start, fps, field, habits.blink_coupling)
     rng = stream(seed, "gaze", *path)
     gaze = _gaze(rng, habits, time, fps, log)
     _lids_follow(weights, gaze)
-    blocked = _blocked(keep_quiet, n_frames, margin=round(0.5 * fps))
+    blocked = np.zeros(n_frames, dtype=bool)
+    for event in events:
+        margin = round(0.5 * fps) if event.kind is Kind.MICRO else -(event.length // 4)
+        _block(blocked, event.interval, margin)
     rng = stream(seed, "talking", *path)
     talking = np.zeros(n_frames)
     for burst in _bursts(rng, habits.talking, ~blocked, fps):
         talking += _talk(rng, weights, burst, fps)
         log.append(LogEntry("talking", burst.onset, burst.offset))
-        blocked |= _blocked([burst], n_frames, margin=round(0.3 * fps))
+        _block(blocked, burst, round(0.3 * fps))
     rng = stream(seed, "swallowing", *path)
     for start in _moments(rng, habits.swallow_gap, time):
         _swallow(rng, weights, log, start, fps, blocked)
@@ -141,11 +145,8 @@ def _entry(kind: str, start: float, end: float, fps: float, n_frames: int) -> Lo
     return LogEntry(kind, onset, int(np.clip(np.ceil(end * fps) - 1, onset, n_frames - 1)))
 
 
-def _blocked(intervals: Sequence[Interval], n_frames: int, *, margin: int) -> np.ndarray:
-    blocked = np.zeros(n_frames, dtype=bool)
-    for interval in intervals:
-        blocked[max(0, interval.onset - margin) : interval.offset + margin + 1] = True
-    return blocked
+def _block(blocked: np.ndarray, interval: Interval, margin: int) -> None:
+    blocked[max(0, interval.onset - margin) : interval.offset + margin + 1] = True
 
 
 def _blink(
@@ -155,13 +156,14 @@ def _blink(
     start: float,
     fps: float,
     field: LandmarkField,
+    coupling: tuple[float, float],
 ) -> None:
     # lids close in about 0.1 s and open in about 0.2 s
     close, shut, open_ = rng.uniform(0.08, 0.12), rng.uniform(0.02, 0.06), rng.uniform(0.14, 0.24)
     pulse = _pulse(len(weights), fps, start, close, shut, open_)
     left, right = rng.uniform(0.9, 1.0, 2)
     weights += pulse[:, None] * spread("eyeBlink", left, right)
-    weights += pulse[:, None] * coupled(field, rng.uniform(0.003, 0.006))
+    weights += pulse[:, None] * coupled(field, rng.uniform(*coupling))
     log.append(_entry("blink", start, start + close + shut + open_, fps, len(weights)))
 
 
@@ -248,9 +250,13 @@ def _swallow(
     blocked: np.ndarray,
 ) -> None:
     rise, hold, fall = rng.uniform(0.25, 0.35), rng.uniform(0.1, 0.25), rng.uniform(0.3, 0.45)
-    entry = _entry("swallow", start, start + rise + hold + fall, fps, len(weights))
-    if blocked[entry.onset : entry.offset + 1].any():
+    for delay in (0.0, *rng.uniform(0.0, 8.0, 8)):  # one waits for a quiet moment, or does not swallow
+        entry = _entry("swallow", start + delay, start + delay + rise + hold + fall, fps, len(weights))
+        if (start + delay) * fps < len(weights) - 2 and not blocked[entry.onset : entry.offset + 1].any():
+            break
+    else:
         return
+    start += delay
     pulse = _pulse(len(weights), fps, start, rise, hold, fall)
     weights += pulse[:, None] * (
         spread("mouthShrugLower", 1, 1, rng.uniform(0.08, 0.2))
@@ -271,15 +277,15 @@ def _head(
     head = np.zeros((len(time), 6))
     head[:, 5] = 1.0
     for axis, share in ((0, 1.0), (1, 0.7), (2, 0.5)):  # yaw most, roll least
-        sway = np.sin(2 * np.pi * (rng.uniform(0.12, 0.3) * time + rng.random())) * _wander(rng, time, 3.0)
-        head[:, axis] = share * largest * (0.75 * _wander(rng, time, 3.5) + 0.25 * sway)
+        sway = np.sin(2 * np.pi * (rng.uniform(0.12, 0.25) * time + rng.random())) * _wander(rng, time, 3.0)
+        head[:, axis] = share * largest * (0.8 * _wander(rng, time, 5.5) + 0.2 * sway)
     for axis, share in ((3, 1.0), (4, 0.7)):
-        head[:, axis] = share * habits.head_shift * _wander(rng, time, 3.5)
+        head[:, axis] = share * habits.head_shift * _wander(rng, time, 5.0)
     head[:, 5] += 0.3 * habits.head_shift * _wander(rng, time, 6.0)
-    # a turn: there within a second, a while, and back
+    # a turn: there in about a second, a while, and back
     for start in _moments(rng, habits.turn_gap, time):
-        rise, hold, fall = rng.uniform(0.5, 1.0), rng.uniform(0.4, 2.5), rng.uniform(0.6, 1.2)
-        aim = largest * rng.uniform(1.5, 3.0) * rng.choice([-1.0, 1.0], 3) * np.array([1.0, 0.5, 0.3])
+        rise, hold, fall = rng.uniform(0.7, 1.3), rng.uniform(0.4, 2.5), rng.uniform(0.7, 1.4)
+        aim = largest * rng.uniform(1.2, 2.5) * rng.choice([-1.0, 1.0], 3) * np.array([1.0, 0.5, 0.3])
         aim *= rng.permuted([1.0, rng.uniform(0.2, 1.0), rng.uniform(0.2, 1.0)])
         head[:, :3] += _pulse(len(time), fps, start, rise, hold, fall)[:, None] * aim
         log.append(_entry("turn", start, start + rise, fps, len(time)))

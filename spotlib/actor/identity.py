@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spotlib.actor.asset import load_head
+from spotlib.actor.asset import eyeball, load_head
+from spotlib.actor.landmarks import landmarks_of
 
 Colour = tuple[float, float, float]  # linear-light RGB in [0, 1]
 
@@ -21,23 +22,26 @@ OPPOSITES = (
     ("decr", "incr"), ("down", "up"), ("in", "out"), ("backward", "forward"), ("concave", "convex"),
     ("compress", "uncompress"),
 )  # fmt: skip
-# Standard deviation of the signed weight per name pattern, first match wins. Zero: moving or scaling the whole
-# head says nothing after it is centred and scaled, and the remaining ones spoil eyelids or necks.
+# Standard deviation of the signed weight per name pattern, first match wins. Zero: moving or scaling the
+# whole head says nothing after it is centred and scaled, and the remaining ones spoil eyelids or necks.
 SPREAD = (
     (r"head-(trans|scale-depth|age)|neck-(trans|double)|measure-neck|eye-(trans-(up|down)|scale|push)", 0.0),
-    (r"head-scale|head-angle|head-back", 0.15),
-    (r"head-fat", 0.25),
-    (r"eye-trans|eye-height", 0.12),
-    (r"eye", 0.28),
-    (r"mouth-(trans|laugh|dimples)", 0.12),
-    (r"mouth", 0.26),
-    (r"nose-trans", 0.15),
-    (r"nose", 0.32),
-    (r"eyebrows", 0.35),
-    (r"neck", 0.15),
+    (r"head-scale|head-angle|head-back|forehead-temple|forehead-nubian", 0.1),
+    (r"head-fat", 0.2),
+    (r"eye-trans|eye-height", 0.1),
+    (r"eye", 0.2),
+    (r"mouth-(trans|laugh|dimples|scale-horiz)", 0.12),
+    (r"mouth", 0.2),
+    (r"nose-trans|nose-volume", 0.12),
+    (r"nose", 0.25),
+    (r"eyebrows", 0.14),
+    (r"chin|cheek", 0.22),
+    (r"neck", 0.12),
     (r"ear-(wing|flap)", 0.2),
-    (r"", 0.3),
+    (r"", 0.25),
 )
+BROW_HEIGHT = (0.295, 0.36)  # brow landmarks above the eyes, share of the pupil distance
+BROW_STEP = 0.085  # what a full eyebrows-trans target moves them, in the same measure
 HEAD_SHAPES = ("diamond", "invertedtriangular", "oval", "rectangular", "round", "square", "triangular")
 
 
@@ -100,7 +104,7 @@ def _macro(sex: float, age: float, ancestry: Colour, muscle: float, weight: floa
 
 
 def _axes(names: tuple[str, ...]) -> list[tuple[str, list[tuple[str, ...]]]]:
-    """Signed axes of the detail targets: (name, [(low, high) or (low,) per side]); both sides share a weight."""
+    """Signed axes of the detail targets: (name, [(low, high) or (low,) per side]); sides share a weight."""
     left_over = [n for n in names if not n.startswith((*ANCESTRIES, "universal", "asym", "head-"))]
     left_over += [n for n in names if n.startswith("head-") and n[5:] not in HEAD_SHAPES]
     axes: dict[str, dict[str, list[str]]] = {}
@@ -125,11 +129,25 @@ def _details(rng: np.random.Generator) -> dict[str, float]:
                 out[pair[int(value > 0)]] = abs(value)
             else:
                 out[pair[0]] = max(0.0, value)
-    out[f"head-{HEAD_SHAPES[int(rng.integers(len(HEAD_SHAPES)))]}"] = float(rng.uniform(0.1, 0.7))
+    out[f"head-{HEAD_SHAPES[int(rng.integers(len(HEAD_SHAPES)))]}"] = float(rng.uniform(0.0, 0.25))
     for name in names:
         if name.startswith("asym-"):
-            out[name] = max(0.0, float(rng.normal(0.0, 0.12)))
+            out[name] = max(0.0, float(rng.normal(0.0, 0.1)))
     return out
+
+
+def _settle_brows(shape: dict[str, float]) -> None:
+    """Bring the brows to a human height, in place: stacked targets can lift them onto the forehead."""
+    head = load_head()
+    vertices = head.shape(shape)
+    left, right = (eyeball(vertices, head, name)[0] for name in ("eye-left", "eye-right"))
+    per_eye = float(np.linalg.norm(right - left))
+    height = float((landmarks_of(vertices)[17:27] - (left + right) / 2)[:, 1].mean()) / per_eye
+    low, high = BROW_HEIGHT
+    for word, excess in (("down", height - high), ("up", low - height)):
+        name = f"eyebrows-trans-{word}"
+        if excess > 0:
+            shape[name] = min(1.2, shape.get(name, 0.0) + excess / BROW_STEP)
 
 
 def _mix(low: Colour, high: Colour, share: float) -> Colour:
@@ -152,6 +170,7 @@ def sample_identity(seed: int) -> Identity:
     ancestry: Colour = (float(shares[0]), float(shares[1]), float(shares[2]))
     shape = _macro(sex, age, ancestry, float(rng.uniform(0.3, 0.7)), float(rng.beta(2.5, 2.5)))
     shape |= _details(rng)
+    _settle_brows(shape)
 
     # Melanin runs from 0 (fair) to 1 (dark); the ramp is fitted by eye to photographed cheeks in even light.
     melanin = float(np.clip(shares @ np.array([0.8, 0.34, 0.14]) + rng.normal(0.0, 0.09), 0.02, 0.95))
@@ -184,16 +203,16 @@ def sample_identity(seed: int) -> Identity:
         skin=(float(skin_rgb[0]), float(skin_rgb[1]), float(skin_rgb[2])),
         redness=float(rng.uniform(0.2, 1.0)),
         lips=(float(rng.uniform(0.86, 0.98)), 0.42 + 0.2 * (1 - red), 0.50 + 0.2 * (1 - red)),
-        brow_colour=_mix(_mix(hair, (0.010, 0.007, 0.006), 0.45), (0.3, 0.29, 0.28), 0.5 * grey),
+        brow_colour=_mix(_mix(hair, (0.010, 0.007, 0.006), 0.62), (0.3, 0.29, 0.28), 0.35 * grey),
         brow_density=float(rng.uniform(0.6, 1.0)),
-        brow_thickness=float(rng.uniform(0.085, 0.14) if male else rng.uniform(0.06, 0.105)),
+        brow_thickness=float(rng.uniform(0.085, 0.125) if male else rng.uniform(0.06, 0.095)),
         brow_arch=float(rng.normal(0.0, 0.02)),
         brow_length=float(rng.uniform(0.92, 1.08)),
         iris=iris,
         pupil=float(rng.uniform(0.32, 0.5)),
         hair=hair_now,
         hair_thickness=float(rng.uniform(0.01, 0.2) if male else rng.uniform(0.08, 0.2)),
-        hairline=float(rng.uniform(0.42, 0.62)),
+        hairline=float(rng.uniform(0.34, 0.54)),
         widows_peak=float(rng.uniform(-0.05, 0.1)),
         temple=float(rng.uniform(0.0, 0.18) * (0.4 + (age / 65.0) * sex)),
         long_hair=bool(rng.random() < (0.08 if male else 0.65)),
@@ -203,8 +222,10 @@ def sample_identity(seed: int) -> Identity:
         moles=int(rng.integers(1, 8)),
         pores=float(rng.uniform(0.8, 1.3)),
         wrinkles=float(np.clip((age - 25.0) / 40.0 + rng.normal(0.0, 0.12), 0.05, 1.0)),
-        lashes=float(rng.uniform(0.22, 0.34) if male else rng.uniform(0.32, 0.5)),
+        lashes=float(rng.uniform(0.12, 0.2) if male else rng.uniform(0.22, 0.38)),
         shine=float(rng.uniform(0.5, 1.1)),
         cloth=(float(cloth_hue[0]), float(cloth_hue[1]), float(cloth_hue[2])),
-        backdrop=_mix((wall, wall, wall), (wall * 0.8, wall * 0.95, wall * 1.15), float(rng.uniform(-0.5, 1.0))),
+        backdrop=_mix(
+            (wall, wall, wall), (wall * 0.8, wall * 0.95, wall * 1.15), float(rng.uniform(-0.5, 1.0))
+        ),
     )

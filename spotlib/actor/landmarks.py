@@ -1,45 +1,92 @@
-"""The 68 points of the actor: one mesh vertex each, chosen once."""
+"""The 68 points of the actor, fixed on the base mesh once and for all.
+
+Index convention: the iBUG 68-point scheme, 0-based, in picture coordinates (0..16 jaw from image-left,
+17..21 brow on image-left, 36..41 eye on image-left, 48 mouth corner on image-left).
+
+Two kinds of points. Lid margins, mouth and nose base are *vertices* that lie on the edge itself. Jaw, brows
+and nose bridge have no vertex of their own in the mesh, so they are *points on a triangle*: where a ray
+along the viewing axis at the given (x, y) of the base mesh first meets the skin. Either way a landmark is a
+fixed mix of up to three vertices and moves with them exactly. The table holds one side; the other side is
+its mirror. Positions were moved to the mean of what dlib's 68-point predictor says on rendered faces, so
+that a tracker and the truth mean the same points.
+"""
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
-HALF = {  # x >= 0
-    8: (0, 6.18), 9: (.17, 6.2), 10: (.33, 6.3), 11: (.47, 6.42), 12: (.56, 6.58), 13: (.62, 6.75), 14: (.67, 6.93),
-    15: (.70, 7.1), 16: (.71, 7.28),
-    22: (.1, 7.43), 23: (.2, 7.5), 24: (.32, 7.52), 25: (.43, 7.49), 26: (.52, 7.4),
-    27: (0, 7.28), 28: (0, 7.15), 29: (0, 7.02), 30: (0, 6.9), 33: (0, 6.79), 34: (.06, 6.8), 35: (.12, 6.82),
-    42: (.166, 7.275), 43: (.25, 7.33), 44: (.36, 7.335), 45: (.436, 7.287), 46: (.36, 7.235), 47: (.25, 7.23),
-    54: (.257, 6.609), 51: (0, 6.672), 52: (.08, 6.695), 53: (.178, 6.675), 57: (0, 6.488), 56: (.13, 6.497),
-    55: (.19, 6.515), 62: (0, 6.608), 63: (.126, 6.614), 64: (.244, 6.609), 66: (0, 6.6015), 65: (.115, 6.593),
+from spotlib.actor.asset import Head, load_head
+
+# Vertices of the packed head, image-left half and middle line.
+VERTICES = {
+    31: 320, 32: 313, 33: 317,
+    36: 1061, 37: 1565, 38: 1582, 39: 69, 40: 1579, 41: 2358,
+    48: 426, 49: 410, 50: 456, 51: 455, 57: 492, 58: 486, 59: 406,
+    60: 438, 61: 472, 62: 474, 66: 494, 67: 487,
+}  # fmt: skip
+# Rays (x, y) in decimetres on the base mesh, image-left half and middle line.
+RAYS = {
+    0: (-0.701, 7.32),
+    1: (-0.711, 7.14),
+    2: (-0.692, 6.974),
+    3: (-0.644, 6.8),
+    4: (-0.572, 6.628),
+    5: (-0.469, 6.48),
+    6: (-0.346, 6.35),
+    7: (-0.187, 6.223),
+    8: (0.0, 6.173),
+    17: (-0.555, 7.425),
+    18: (-0.475, 7.509),
+    19: (-0.358, 7.541),
+    20: (-0.230, 7.533),
+    21: (-0.118, 7.485),
+    27: (0.0, 7.318),
+    28: (0.0, 7.203),
+    29: (0.0, 7.088),
+    30: (0.0, 6.965),
 }
-MIRRORED = {16 - k: k for k in range(9, 17)} | {17: 26, 18: 25, 19: 24, 20: 23, 21: 22, 31: 35, 32: 34, 36: 45, 37: 44,
-    38: 43, 39: 42, 40: 47, 41: 46, 48: 54, 49: 53, 50: 52, 58: 56, 59: 55, 60: 64, 61: 63, 67: 65}
+OPPOSITE = {k: 16 - k for k in range(17)} | {k: k for k in (27, 28, 29, 30, 33, 51, 57, 62, 66)}
+OPPOSITE |= {
+    17: 26, 18: 25, 19: 24, 20: 23, 21: 22, 31: 35, 32: 34,
+    36: 45, 37: 44, 38: 43, 39: 42, 40: 47, 41: 46,
+    48: 54, 49: 53, 50: 52, 58: 56, 59: 55, 60: 64, 61: 63, 67: 65,
+}  # fmt: skip
 
 
-def _make():
-    from spotlib.actor.asset import load_head
-    h = load_head()
-    v = h.vertices
-    from spotlib.actor.render import rasterise
-    S = 400
-    sc = np.stack([(v[:, 0] + 2) * S, (8.8 - v[:, 1]) * S, v[:, 2]], 1).astype(np.float64)
-    depth = np.full((1600, 1600), -1e9, np.float32)
-    owner = np.full((1600, 1600), -1, np.int32)
-    tri = h.triangles[h.parts == 0]
-    rasterise(sc, tri, np.zeros(len(tri), bool), depth, owner, np.zeros(4, np.int64))
-    xi = np.clip(np.rint(sc[:, 0]).astype(int), 0, 1599)
-    yi = np.clip(np.rint(sc[:, 1]).astype(int), 0, 1599)
-    vis = (np.abs(depth[yi, xi] - v[:, 2]) < .03) & (h.vertex_parts == 0)
-    out = np.zeros(68, int)
-    for k, (x, y) in HALF.items():
-        d = np.hypot(v[:, 0] - x, v[:, 1] - y) + ~vis * 9
-        if x == 0:
-            d = d + (np.abs(v[:, 0]) > 1e-3) * 9
-        out[k] = np.argmin(d)
-    for k, m in MIRRORED.items():
-        out[k] = h.mirror[out[m]]
-    return out
+def cast(head: Head, x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices (3,) and shares (3,) of the base mesh's front-most skin point at (x, y)."""
+    corners = head.vertices[head.triangles[head.parts == 0]].astype(np.float64)
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (b[:, 1] - a[:, 1])
+    safe = np.where(np.abs(area) < 1e-12, 1.0, area)
+    second = ((x - a[:, 0]) * (c[:, 1] - a[:, 1]) - (c[:, 0] - a[:, 0]) * (y - a[:, 1])) / safe
+    third = ((b[:, 0] - a[:, 0]) * (y - a[:, 1]) - (x - a[:, 0]) * (b[:, 1] - a[:, 1])) / safe
+    share = np.stack([1 - second - third, second, third], axis=1)
+    hit = (share >= -1e-9).all(axis=1) & (area > 1e-12)
+    depth = np.where(hit, (share * corners[:, :, 2]).sum(axis=1), -np.inf)
+    best = int(depth.argmax())
+    return head.triangles[head.parts == 0][best], np.clip(share[best], 0.0, 1.0)
 
 
-LANDMARK_VERTICES: np.ndarray = _make()
+@functools.cache
+def landmark_mix() -> tuple[np.ndarray, np.ndarray]:
+    """Vertex numbers (68, 3) int64 and their shares (68, 3) float64, rows summing to 1."""
+    head = load_head()
+    corners, shares = np.zeros((68, 3), dtype=np.int64), np.zeros((68, 3))
+    for k, vertex in VERTICES.items():
+        for point, v in ((k, vertex), (OPPOSITE[k], int(head.mirror[vertex]))):
+            corners[point], shares[point] = v, (1.0, 0.0, 0.0)
+    for k, (x, y) in RAYS.items():
+        for point, side in ((k, 1.0), (OPPOSITE[k], -1.0)):
+            corners[point], shares[point] = cast(head, side * x, y)
+    corners.setflags(write=False)
+    shares.setflags(write=False)
+    return corners, shares
+
+
+def landmarks_of(values: np.ndarray) -> np.ndarray:
+    """Landmark values (68, ...) of per-vertex values (n, ...): positions or anything else linear."""
+    corners, shares = landmark_mix()
+    return np.einsum("kc,kc...->k...", shares, values[corners].astype(np.float64))

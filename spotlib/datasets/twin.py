@@ -22,9 +22,10 @@ from spotlib.actor.action_units import one_sided
 from spotlib.actor.asset import ASSET_SHA256
 from spotlib.actor.camera import Camera
 from spotlib.actor.distractors import Distractors, LogEntry, make_distractors
-from spotlib.actor.face import Actor, Pose
+from spotlib.actor.face import Actor
 from spotlib.actor.identity import Identity, sample_identity
 from spotlib.actor.motion import Expression, LandmarkField, Visibility, event_weights, express, visibility
+from spotlib.actor.pose import Pose
 from spotlib.actor.render import Light
 from spotlib.actor.streams import frame_stream, stream
 from spotlib.datasets.base import Dataset
@@ -231,7 +232,7 @@ class TwinVideo:
             n_frames=self.n_frames,
             fps=self.fps,
             field=self.field,
-            keep_quiet=[event.interval for event in self.events if event.kind is Kind.MICRO],
+            events=self.events,
         )
 
     def _cast(self, rng: np.random.Generator, slot: Slot, avoid: tuple[str, ...]) -> Expression:
@@ -259,7 +260,7 @@ class TwinVideo:
                 left=float(balance[0]),
                 right=float(balance[1]),
                 strengths=(strengths / strengths.max()).tolist(),
-                coupling=float(rng.uniform(0.003, 0.006)),
+                coupling=float(rng.uniform(*spec.coupling)),
             )
             if best is None or shown.node_share > best.node_share:
                 best = shown

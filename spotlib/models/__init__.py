@@ -32,7 +32,7 @@ def build_model(name: str, *, frames: int = 17, nodes: int | str = "10", **optio
     """An untrained network by name.
 
     Args:
-        name: "spotformer"; "spotformer_gim" (other paddings, dropout 0, no head unless ``head=True``); "spotgcn".
+        name: "spotformer", "spotgcn", or "spotformer_gim" (other paddings, dropout 0, no head by default).
         frames: T, frames per window (17 for spotgcn).
         nodes: node layout by name ("10", "nose", "eyelids", "all") or number of nodes.
         options: fields of `SpotFormerConfig`; for spotgcn only ``dim``.
@@ -47,7 +47,7 @@ def build_model(name: str, *, frames: int = 17, nodes: int | str = "10", **optio
                 raise SpotlibError(
                     f"spotgcn takes windows of {FRAMES} frames, not {frames}; set window to {FRAMES}"
                 )
-            return SpotGCN(graph=graph, **options)
+            return SpotGCN(graph, **options)
         if name == "spotformer_gim":
             options = {"paddings": GIM_PADDINGS, "dropout": 0.0, "head": False, **options}
         elif name != "spotformer":
@@ -70,7 +70,7 @@ def parameter_count(model: nn.Module) -> int:
 def gflop(model: nn.Module, frames: int, nodes: int) -> float:
     """Floating-point operations for one window at evaluation, in 1e9, counted on the operations that run.
 
-    A multiplication and an addition count as two, elementwise operations are not counted (torch's flop counter).
+    A multiplication and an addition count as two; elementwise operations are not counted.
     """
     from torch.utils.flop_counter import FlopCounterMode
 

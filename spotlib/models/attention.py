@@ -1,9 +1,10 @@
 """Softmax attention over short sequences: 10 nodes or 17 frames, thousands of sequences at once.
 
-General attention kernels are built for long sequences. Here a score matrix is 10 x 10, so moving the heads about and
-a softmax over rows shorter than a vector register cost ten times the arithmetic. `attend` therefore takes queries,
-keys and values of a head as one chunk (one copy instead of three) and, on the CPU, does softmax and its gradient by
-hand; everywhere else it is `scaled_dot_product_attention`, which stays the reference in the tests.
+General attention kernels are built for long sequences. Here a score matrix is 10 x 10, so moving the heads
+about and a softmax over rows shorter than a vector register cost ten times the arithmetic. `attend` therefore
+takes queries, keys and values of a head as one chunk (one copy instead of three) and, on the CPU, does
+softmax and its gradient by hand; everywhere else it is `scaled_dot_product_attention`, which stays the
+reference in the tests.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class _ShortAttention(torch.autograd.Function):
     """`attend` in batched matrix products, with its gradient written out."""
 
     @staticmethod
-    def forward(ctx, qkv: Tensor, mask: Tensor | None) -> Tensor:  # noqa: ANN001
+    def forward(ctx, qkv: Tensor, mask: Tensor | None) -> Tensor:
         b, length, heads, width = qkv.shape
         d = width // 3
         chunk = qkv.transpose(1, 2).reshape(b * heads, length, width)  # (B H, L, 3 d), one copy
@@ -55,7 +56,7 @@ class _ShortAttention(torch.autograd.Function):
         return out.view(b, heads, length, d).transpose(1, 2).reshape(b, length, heads * d)
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:  # noqa: ANN001
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
         chunk, weights = ctx.saved_tensors
         rows, length, width = chunk.shape
         d, heads = width // 3, ctx.heads

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from spotlib.errors import SpotlibError
 
-#: edges of the ten-node graph: along each brow, between the inner brow ends, inner brow - upper lip, around the mouth
+#: edges of the ten-node graph: along each brow, inner brow ends to each other and to the upper lip, the mouth
 FACE_EDGES = ((1, 2), (0, 1), (4, 3), (5, 4), (8, 6), (8, 7), (6, 9), (7, 9), (0, 3), (3, 8), (0, 8))
 
 
@@ -37,7 +37,7 @@ class FaceGraph:
         return (self.adjacency() + torch.eye(self.nodes)) > 0
 
     def laplacian(self) -> Tensor:
-        """(V, V) float32: I - D^-1/2 A D^-1/2 (METHOD section 3, SpoT-GCN); a node without edges gives its own row."""
+        """(V, V) float32: I - D^-1/2 A D^-1/2 (METHOD section 3, SpoT-GCN)."""
         a = self.adjacency()
         degree = a.sum(1)
         scale = torch.where(degree > 0, degree.clamp(min=1).rsqrt(), torch.zeros_like(degree))
@@ -49,7 +49,7 @@ class FaceGraph:
         return FaceGraph((1,) * count, tuple((i, j) for i in range(count) for j in range(i + 1, count)))
 
 
-#: nose wings 31 and 35 behind the ten: joined to each other, to the upper lip and to the inner brow of their side
+#: nose wings 31 and 35 behind the ten: joined to each other, the upper lip and the inner brow of their side
 _NOSE = ((10, 11), (10, 8), (11, 8), (10, 0), (11, 3))
 #: lower eyelids behind the ten: joined to the middle brow and to the inner brow of their side
 _EYELIDS = ((10, 1), (11, 4), (10, 0), (11, 3))
@@ -66,7 +66,7 @@ GRAPHS: dict[str, FaceGraph] = {
 
 
 def face_graph(layout: str | int) -> FaceGraph:
-    """The graph of a node layout by name, or by number of nodes (12 then means "nose"); SpotlibError if unknown."""
+    """The graph of a node layout by name, or by number of nodes (12 is "nose"); SpotlibError if unknown."""
     name = next((n for n, graph in GRAPHS.items() if graph.nodes == layout), str(layout))
     if name not in GRAPHS:
         raise SpotlibError(f"node layout {layout!r} is unknown; choose one of {', '.join(GRAPHS)}")

@@ -1,6 +1,7 @@
-"""Weights under the names of the authors' release (METHOD section 10), strictly: nothing missing, nothing left over.
+"""Weights under the released names (METHOD section 10), strictly: nothing missing, nothing left over.
 
-The map is spelled out once per network as (released name, our name); tensors whose layout differs are rearranged here.
+The map is spelled out once per network as (released name, our name); tensors whose layout differs are
+rearranged here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ GIM_PADDINGS = (1, 1, 1, 0)
 _NORM = ("weight", "bias", "running_mean", "running_var")
 _IGNORED = "num_batches_tracked"  # a counter that no computation reads
 
-#: released module name -> ours; attention and feed-forward are listed apart because the release keeps them apart
+#: released attention | released feed-forward -> our block of both
 _BLOCKS = {
     "transformer.gattn1|transformer.gff1": "scale1.space",
     "transformer.layers.0.0|transformer.layers.0.1": "scale1.time",
@@ -85,8 +86,8 @@ def released_names(model: nn.Module) -> dict[str, str]:
 def released_config(state: Mapping[str, np.ndarray], *, frames: int, nodes: int = 10) -> SpotFormerConfig:
     """The configuration that a released SpotFormer state belongs to, read off its shapes; dropout 0.
 
-    A state without a head is taken for the gim variant, whose paddings differ (they leave no trace in the weights).
-    Raises SpotlibError if the state is not one of a SpotFormer.
+    A state without a head is taken for the gim variant, whose paddings differ (they leave no trace in the
+    weights). Raises SpotlibError if the state is not one of a SpotFormer.
     """
     try:
         dim = state["to_patch_embedding.weight"].shape[0]
@@ -117,9 +118,10 @@ def released_config(state: Mapping[str, np.ndarray], *, frames: int, nodes: int 
 
 
 def load_released(model: nn.Module, state: Mapping[str, np.ndarray | Tensor]) -> None:
-    """Copy released weights into ``model`` (a SpotFormer of the paper's shape, with or without head, or a SpotGCN).
+    """Copy released weights into ``model``: a SpotFormer of the paper's shape, or a SpotGCN.
 
-    Raises SpotlibError naming every released tensor that is missing or left over, or the first whose shape is off.
+    Raises SpotlibError naming every released tensor that is missing or left over, or the first whose shape is
+    off.
     """
     given = {
         name: torch.as_tensor(np.asarray(value))
@@ -143,7 +145,7 @@ def load_released(model: nn.Module, state: Mapping[str, np.ndarray | Tensor]) ->
             value = _rearranged(released, given[released], model)
             if value.shape != own[ours].shape:
                 raise SpotlibError(
-                    f"released weights: {released} has shape {tuple(given[released].shape)}, which does not fit {ours}"
+                    f"released weights: {released} has shape {tuple(given[released].shape)}, unlike {ours}"
                     f" {tuple(own[ours].shape)}; build the network with the released widths"
                 )
             own[ours].copy_(value)
@@ -169,7 +171,7 @@ def build_released(state: Mapping[str, np.ndarray], *, frames: int, nodes: int =
     """The network that a released state belongs to, with its weights, dropout 0, in evaluation mode."""
     if any(name.startswith("st_gcn_networks.") for name in state):
         dim = state["fcn.weight"].shape[1] if "fcn.weight" in state else 64
-        model: nn.Module = SpotGCN(graph=face_graph(nodes), dim=dim)
+        model: nn.Module = SpotGCN(face_graph(nodes), dim=dim)
     else:
         model = SpotFormer(released_config(state, frames=frames, nodes=nodes))
     load_released(model, state)

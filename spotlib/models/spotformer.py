@@ -1,8 +1,9 @@
 """SpotFormer (METHOD section 3): a multi-scale spatio-temporal transformer on the motion of facial nodes.
 
-Read from the bottom: `SpotFormer.forward` follows the paper's figure. Letters in shape comments: N windows, T frames,
-V nodes, R regions, D channels. Between modules tokens lie as (N, V, T, D): frames of a node are neighbours in memory,
-so that temporal attention and downsampling are views, and Linear and BatchNorm see one matrix (N V T, D).
+Read from the bottom: `SpotFormer.forward` follows the paper's figure. Letters in shape comments: N windows, T
+frames, V nodes, R regions, D channels. Between modules tokens lie as (N, V, T, D): frames of a node are
+neighbours in memory, so that temporal attention and downsampling are views, and Linear and BatchNorm see one
+matrix (N V T, D).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CHANNELS = 10  # METHOD section 3.6
 
 @dataclass(frozen=True)
 class SpotFormerConfig:
-    """Shape and variant of a SpotFormer. The defaults are the paper's; each option stands for a row of table T6."""
+    """Shape and variant of a SpotFormer. The defaults are the paper's; other choices are rows of table T6."""
 
     dim: int = 256  # D, channels of a token
     heads: int = 4  # attention heads
@@ -38,12 +39,12 @@ class SpotFormerConfig:
     head: bool = True  # False: embedding only, as the release of the gim variant
 
     # "time-then-space": does it matter that nodes are compared before frames?
-    # "joint": is the factorisation needed? Both sub-layers attend over all V T tokens, with as many parameters.
+    # "joint": is the factorisation needed? Both sub-layers attend over all V T tokens, same parameters.
     # "parallel": need the two be in sequence? Both read the same input and their residuals are added.
     attention: Literal["space-then-time", "time-then-space", "joint", "parallel"] = "space-then-time"
-    # "mean": is the strongest node of a region the right summary? "none": are regions needed at all? (global max)
+    # "mean": is the strongest node the right summary of a region? "none": are regions needed? (a global max)
     flgp: Literal["max", "mean", "none"] = "max"
-    # "single": are several scales needed? All blocks at full resolution, no FLGP and no downsampling before the end.
+    # "single": are several scales needed? All blocks at full resolution, pooled once at the end.
     scales: Literal["multi", "single"] = "multi"
     # "max", "mean": must the downsampling be learned, or does pooling over the same three frames do?
     downsample: Literal["conv", "max", "mean"] = "conv"
@@ -197,7 +198,7 @@ class RegionPool(nn.Module):
 
 
 class Downsample(nn.Module):
-    """BatchNorm, then every second frame from three (METHOD section 3.3): T -> (T + 2 padding - 3) // 2 + 1."""
+    """BatchNorm, then every second frame from three (METHOD section 3.3)."""
 
     def __init__(self, c: SpotFormerConfig, frames: int, padding: int) -> None:
         super().__init__()
@@ -206,7 +207,7 @@ class Downsample(nn.Module):
         self.padding = padding if frames + 2 * padding >= KERNEL else 1
         self.frames = (frames + 2 * self.padding - KERNEL) // STRIDE + 1
         self.norm = ChannelNorm(c.dim)
-        # a convolution without bias, as Linear on three frames behind each other: same function, same initialisation
+        # a convolution without bias, as Linear on three frames side by side: same function and initialisation
         self.conv = nn.Linear(KERNEL * c.dim, c.dim, bias=False) if c.downsample == "conv" else None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -234,7 +235,7 @@ class Downsample(nn.Module):
 class SpotFormer(nn.Module):
     """SpotFormer: windows of node motion in, ten frame scores and an embedding out."""
 
-    def __init__(self, config: SpotFormerConfig = SpotFormerConfig()) -> None:  # noqa: B008 - frozen
+    def __init__(self, config: SpotFormerConfig = SpotFormerConfig()) -> None:
         super().__init__()
         self.config = c = config
         self.embed = nn.Linear(2, c.dim)
@@ -265,8 +266,7 @@ class SpotFormer(nn.Module):
         """Score windows of node motion.
 
         Args:
-            x: (N, T, V, 2) motion (dx, dy) in px of the aligned crop; T may be below ``config.frames``' table only
-                if it equals ``config.frames``.
+            x: (N, T, V, 2) motion (dx, dy) in px of the aligned crop.
 
         Raises:
             SpotlibError: if T, V or the last axis are not the configured ones.
@@ -287,7 +287,7 @@ class SpotFormer(nn.Module):
         # 3.5 scale 3: the face over time
         x = self.down3(over_frames(self.time3, x))  # (N, 1, T/8, D)
         x = self.down4(over_frames(self.time4, x))  # (N, 1, T/16, D)
-        # one vector: nothing is left to pool in the paper's shape; variants and long windows leave nodes and frames
+        # nothing is left to pool in the paper's shape; variants and long windows leave nodes and frames
         embedding = x.mean(2).amax(1)  # (N, D)
         # 3.6 head
         return SpotFormerOutput(self.head(embedding) if self.head is not None else None, embedding)

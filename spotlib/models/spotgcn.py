@@ -14,7 +14,7 @@ KERNELS = (3, 5, 5, 7)  # T: 17 -> 15 -> 11 -> 7 -> 1
 
 
 class TemporalConv(nn.Linear):
-    """Valid convolution over frames, (N, T, V, C) -> (N, T - kernel + 1, V, D), as Linear on frames side by side."""
+    """Valid convolution over frames, (N, T, V, C) -> (N, T - kernel + 1, V, D)."""
 
     def __init__(self, kernel: int, channels: int, dim: int) -> None:
         super().__init__(kernel * channels, dim)
@@ -27,15 +27,15 @@ class TemporalConv(nn.Linear):
 
 
 class SpotGCN(nn.Module):
-    """Four blocks without residuals: motion is mixed along the facial graph, regions and time shrink to one vector."""
+    """Four blocks without residuals: motion mixes along the graph, regions and time shrink to a vector."""
 
-    def __init__(self, *, graph: FaceGraph = FaceGraph(), dim: int = 64) -> None:  # noqa: B008 - frozen
+    def __init__(self, graph: FaceGraph, *, dim: int = 64) -> None:
         super().__init__()
         self.graph = graph
         regions = graph.region_graph()
         self.register_buffer("laplacian1", graph.laplacian(), persistent=False)  # (V, V)
         self.register_buffer("laplacian2", regions.laplacian(), persistent=False)  # (R, R)
-        # in the release, yet in no computation: kept, so that weights and the published count of parameters agree
+        # part of the release, but of no computation: kept so that weights and the published count agree
         self.unused_norm = nn.BatchNorm1d(2 * graph.nodes)
         widths = (2, dim, dim, dim)
         self.convs = nn.ModuleList(TemporalConv(k, w, dim) for k, w in zip(KERNELS, widths, strict=True))
@@ -44,11 +44,11 @@ class SpotGCN(nn.Module):
         nn.init.kaiming_normal_(self.head.weight)
 
     def forward(self, x: Tensor) -> SpotFormerOutput:
-        """(N, 17, V, 2) motion in px -> logits (N, 10) and embedding (N, D); SpotlibError for another shape."""
+        """(N, 17, V, 2) motion in px -> logits (N, 10), embedding (N, D). SpotlibError for others."""
         if x.ndim != 4 or tuple(x.shape[1:]) != (FRAMES, self.graph.nodes, 2):
             raise SpotlibError(
-                f"SpoT-GCN: windows have shape {tuple(x.shape)}, expected (N, {FRAMES}, {self.graph.nodes}, 2);"
-                " it exists for windows of 17 frames only"
+                f"SpoT-GCN: windows are {tuple(x.shape)}, expected (N, {FRAMES}, {self.graph.nodes}, 2);"
+                " build it for this node layout, and give it windows of 17 frames"
             )
         x = self.norms[0](mix(self.convs[0](x), self.laplacian1))  # (N, 15, V, D)
         parts = x.split(self.graph.regions, dim=2)
@@ -62,5 +62,5 @@ class SpotGCN(nn.Module):
 
 
 def mix(x: Tensor, matrix: Tensor) -> Tensor:
-    """Node mixing (N, T, V, D): every node becomes the sum of all nodes, weighted with a symmetric (V, V) matrix."""
+    """Node mixing of (N, T, V, D): each node becomes the sum of all, weighted with a (V, V) matrix."""
     return torch.einsum("vw,ntwd->ntvd", matrix, x)

@@ -2,7 +2,8 @@
 
 from spotlib.tables.against import ablation, protocols
 from spotlib.tables.caption import SYNTHETIC, caption, synthetic_prefix
-from spotlib.tables.measured import comparison, detail, folds, subjects
+from spotlib.tables.measured import comparison, detail
+from spotlib.tables.parts import folds, subjects
 from spotlib.tables.table import Column, Table
 
 __all__ = [

@@ -20,13 +20,20 @@ def synthetic_prefix(rows: Sequence[Row]) -> str:
 
 def convention(rows: Sequence[Row]) -> str:
     """What the true intervals are, in words."""
-    chosen = [f"{name} = {parameter(rows, name)}" for name in _CONVENTIONS if parameter(rows, name) is not None]
+    chosen = [
+        f"{name} = {parameter(rows, name)}" for name in _CONVENTIONS if parameter(rows, name) is not None
+    ]
     base = "the twin's own schedule, exact" if is_synthetic(rows) else "the data set's annotation"
     return "; ".join([base, *chosen])
 
 
 def caption(
-    what: str, rows: Sequence[Row], *, protocol: str = "clean", iou: float | None = None, draws: int | None = None
+    what: str,
+    rows: Sequence[Row],
+    *,
+    protocol: str = "clean",
+    iou: float | None = None,
+    draws: int | None = None,
 ) -> str:
     """``what`` and everything a reader needs to compare the table with another one.
 
@@ -42,7 +49,8 @@ def caption(
     seeds = f"seed{'s' if len(covered.seeds) > 1 else ''} {', '.join(map(str, covered.seeds))}"
     data = "" if is_synthetic(rows) else f"Data: {dataset_name(rows[0])}. "
     parts = [
-        f"{synthetic_prefix(rows)}{what}. {data}Protocol: {protocol}; hit at IoU ≥ {border:g}; {folds}; {seeds};"
+        f"{synthetic_prefix(rows)}{what}. {data}Protocol: {protocol}; hit at IoU ≥ {border:g}; {folds};"
+        f" {seeds};"
         f" {covered.subjects} subjects, {covered.videos} videos ({covered.minutes:.1f} min),"
         f" {covered.events['macro']} MaE, {covered.events['micro']} ME. Ground truth: {convention(rows)}."
     ]

@@ -7,10 +7,12 @@ import re
 import unicodedata
 
 _LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-    '"': r"\textquotedbl{}", "|": r"\textbar{}", "–": "--", "×": r"$\times$", "≥": r"$\geq$", "Δ": r"$\Delta$",
-    "²": r"\textsuperscript{2}", "³": r"\textsuperscript{3}", "−": "$-$",
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "%": r"\%", "#": r"\#",
+    "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}",
+    ">": r"\textgreater{}", '"': r"\textquotedbl{}", "|": r"\textbar{}", "\u2013": "--",
+    "\u00d7": r"$\times$",
+    "\u2265": r"$\geq$", "\u0394": r"$\Delta$", "\u00b2": r"\textsuperscript{2}",
+    "\u00b3": r"\textsuperscript{3}", "\u2212": "$-$",
 }  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from spotlib.rows import (
     pooled,
     systems,
 )
-from spotlib.statistics import DRAWS, SEED, Estimate, bootstrap_f1, pooled_f1
+from spotlib.statistics import DRAWS, SEED, Estimate, bootstrap_f1
 from spotlib.tables.caption import caption
 from spotlib.tables.table import Column, Table
 
@@ -47,7 +47,10 @@ def status(rows: Sequence[Row]) -> str:
 
 def failure_notes(rows: Sequence[Row]) -> list[str]:
     """One sentence per failed fold, with its error."""
-    return [f"{label([row])}, fold {row['fold']}, seed {row['seed']} failed: {row['error']}" for row in failed(rows)]
+    return [
+        f"{label([row])}, fold {row['fold']}, seed {row['seed']} failed: {row['error']}"
+        for row in failed(rows)
+    ]
 
 
 def estimates(counts: pd.DataFrame, *, draws: int, seed: int) -> dict[str, float]:
@@ -56,15 +59,21 @@ def estimates(counts: pd.DataFrame, *, draws: int, seed: int) -> dict[str, float
     for measure in MEASURES:
         table = of_subjects(counts, measure)
         found = bootstrap_f1(table, draws=draws, seed=seed) if len(table) else Estimate(NAN, NAN, NAN)
-        values |= {f"f1_{measure}": found.value, f"f1_{measure}_low": found.low, f"f1_{measure}_high": found.high}
+        values |= {
+            f"f1_{measure}": found.value,
+            f"f1_{measure}_low": found.low,
+            f"f1_{measure}_high": found.high,
+        }
     return values
 
 
-def comparison(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED) -> Table:
+def comparison(
+    rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED
+) -> Table:
     """T1: F1 of MaE, ME and both, per system, with intervals; beside them published values on real data sets.
 
-    On a twin there are no published columns at all. Unverified published values carry [U]. Raises SpotlibError without
-    rows or with rows of several data sets.
+    On a twin there are no published columns at all. Unverified published values carry [U]. Raises
+    SpotlibError without rows or with rows of several data sets.
     """
     check(rows)
     counts = count(rows, protocol=protocol)
@@ -76,7 +85,8 @@ def comparison(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int 
             {
                 **stamp(rows, protocol), "variant": variant, "system": name, "status": status(own),
                 "seeds": len({row["seed"] for row in own}),
-                **estimates(counts[counts.variant == variant], draws=draws, seed=seed), **published.pop(name, {}),
+                **estimates(counts[counts.variant == variant], draws=draws, seed=seed),
+                **published.pop(name, {}),
             }
         )  # fmt: skip
     for name, values in published.items():
@@ -84,12 +94,15 @@ def comparison(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int 
     frame = pd.DataFrame(lines)
     columns = [Column.text("System", "system")]
     columns += [_measured(measure) for measure in MEASURES]
-    columns += [Column.text("Folds", "status"), Column("Seeds", lambda line: _whole(line["seeds"]))]
+    columns += [Column.text("Folds", "status"), Column("Seeds", lambda line: whole(line["seeds"]))]
     notes = failure_notes(rows)
     if not is_synthetic(rows) and "reported_source" in frame:
         columns += [_reported(measure) for measure in MEASURES]
-        columns.append(Column.text("Source of the reported values", "reported_source"))
-        notes.append("Reported: as published, on other folds, evaluators and conventions; empty where nothing is reported.")
+        columns.append(Column.words("Source of the reported values", "reported_source"))
+        notes.append(
+            "Reported: as published, on other folds, evaluators and conventions; empty where nothing is"
+            " reported."
+        )
         if frame.reported_unverified.eq(True).any():
             notes.append(f"{UNVERIFIED_MARK}: not checked against the publication; not to be compared with.")
     what = "F1 of macro-expressions (MaE), micro-expressions (ME) and both pooled"
@@ -130,11 +143,14 @@ def _reported(measure: str) -> Column:
     return Column(f"reported {KIND_NAMES[measure]}", show)
 
 
-def _whole(value: float) -> str:
+def whole(value: float) -> str:
+    """A whole number, or nothing for NaN."""
     return f"{value:.0f}" if np.isfinite(value) else ""
 
 
-def detail(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED) -> Table:
+def detail(
+    rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED
+) -> Table:
     """T3: per system and kind the counts and what follows from them; several seeds are averaged."""
     check(rows)
     counts = count(rows, protocol=protocol)
@@ -149,36 +165,44 @@ def detail(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DR
         for measure in MEASURES:
             f1 = {f"f1{end}": values[f"f1_{measure}{end}"] for end in ("", "_low", "_high")}
             ranked = {"average_precision": _average_precision(own, measure, protocol)}
-            lines.append({**head, "kind": KIND_NAMES[measure], **_detail(pooled(of_variant, measure)), **f1, **ranked})
+            lines.append(
+                {**head, "kind": KIND_NAMES[measure], **_detail(pooled(of_variant, measure)), **f1, **ranked}
+            )
     columns = [
         Column.text("System", "system"), Column.text("Kind", "kind"), Column.number("Total", "truth"),
         Column.number("Predicted", "predicted"), Column.number("TP", "tp"), Column.number("FP", "fp"),
         Column.number("FN", "fn"), Column.share("Precision", "precision"), Column.share("Recall", "recall"),
-        Column.interval("F1", "f1"), Column.share("AP", "average_precision"), Column.share("Mean IoU", "mean_iou"),
-        Column.share("Apex error", "apex_error"), Column.number("False alarms/min", "false_alarms_per_minute", 1),
+        Column.interval("F1", "f1"), Column.share("AP", "average_precision"),
+        Column.share("Mean IoU", "mean_iou"),
+        Column.share("Apex error", "apex_error"), Column.number("FP/min", "false_alarms_per_minute", 1),
     ]  # fmt: skip
     notes = [
-        "Mean IoU and apex error (share of the true length) are over hits; AP: average precision over the proposals kept.",
+        "Mean IoU and apex error (share of the true length) are over hits; AP: average precision over the"
+        " proposals kept; FP/min: false"
+        " alarms per minute of video.",
         *failure_notes(rows),
     ]
     if len({row["seed"] for row in rows}) > 1:
         notes.insert(1, "Counts are means over seeds.")
-    frame = pd.DataFrame(lines).reindex(columns=[*dict.fromkeys([*_DETAIL_HEAD, *(k for x in lines for k in x)])])
+    frame = pd.DataFrame(lines).reindex(
+        columns=[*dict.fromkeys([*_DETAIL_HEAD, *(k for x in lines for k in x)])]
+    )
     text = caption("Hits, misses and false alarms in detail", rows, protocol=protocol, draws=draws)
     return Table(f"detail-{protocol}", text, frame, columns, notes)
 
 
 _DETAIL_HEAD = (
-    "dataset", "synthetic", "protocol", "variant", "system", "status", "kind", "truth", "predicted", "tp", "fp", "fn",
-    "precision", "recall", "f1", "f1_low", "f1_high", "average_precision", "mean_iou", "apex_error",
-    "false_alarms_per_minute", "minutes",
+    "dataset", "synthetic", "protocol", "variant", "system", "status", "kind", "truth", "predicted", "tp",
+    "fp", "fn", "precision", "recall", "f1", "f1_low", "f1_high", "average_precision", "mean_iou",
+    "apex_error", "false_alarms_per_minute", "minutes",
 )  # fmt: skip
 
 
 def _detail(sums: pd.Series) -> dict[str, float]:
     alarms = sums.predicted - sums.tp
     return {
-        "truth": sums.truth, "predicted": sums.predicted, "tp": sums.tp, "fp": alarms, "fn": sums.truth - sums.tp,
+        "truth": sums.truth, "predicted": sums.predicted, "tp": sums.tp,
+        "fp": alarms, "fn": sums.truth - sums.tp,
         "precision": _ratio(sums.tp, sums.predicted), "recall": _ratio(sums.tp, sums.truth),
         "mean_iou": _ratio(sums.iou_sum, sums.tp), "apex_error": _ratio(sums.apex_error_sum, sums.apex_hits),
         "false_alarms_per_minute": _ratio(alarms, sums.minutes), "minutes": sums.minutes,
@@ -198,63 +222,3 @@ def _average_precision(rows: Sequence[Row], measure: str, protocol: Protocol) ->
 
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else NAN
-
-
-def folds(rows: Sequence[Row], *, protocol: Protocol = "clean") -> Table:
-    """One line per fold: its counts, F1s, what was chosen on inner subjects, and how it went; failed folds say why."""
-    check(rows)
-    counts = count(rows, protocol=protocol)
-    lines = []
-    for row in rows:
-        own = counts[(counts.variant == row["variant"]) & (counts.seed == row["seed"]) & (counts.fold == row["fold"])]
-        well = row["status"] == "done"
-        lines.append(
-            {
-                **stamp(rows, protocol), "variant": row["variant"], "system": label([row]), "seed": row["seed"],
-                "fold": row["fold"], "test_subjects": " ".join(row["test_subjects"]), "n_test": len(row["test_subjects"]),
-                **_by_measure(own), "epoch": row["chosen"].get("epoch") if well else None,
-                "inner_f1": row["chosen"].get("inner_f1", NAN) if well else NAN,
-                "train_seconds": row.get("train_seconds", NAN), "device": row.get("device", ""),
-                "status": "done" if well else f"failed: {row['error']}",
-            }
-        )  # fmt: skip
-    columns = [
-        Column.text("System", "system"), Column.number("Seed", "seed"), Column.number("Fold", "fold"),
-        Column.number("Test subjects", "n_test"), Column.number("True", "truth"), Column.number("Predicted", "predicted"),
-        Column.number("TP", "tp"), *(Column.share(f"F1 {KIND_NAMES[m]}", f"f1_{m}") for m in MEASURES),
-        Column("Epoch", lambda line: _whole(line["epoch"]) if line["epoch"] is not None else ""),
-        Column.share("Inner F1", "inner_f1"), Column.number("Seconds", "train_seconds"), Column.text("Status", "status"),
-    ]  # fmt: skip
-    frame = pd.DataFrame(lines).astype({"epoch": "float64"})
-    notes = ["Epoch and thresholds were chosen by the inner F1, on subjects that are in no test fold."]
-    return Table(f"folds-{protocol}", caption("Fold by fold", rows, protocol=protocol), frame, columns, notes)
-
-
-def subjects(rows: Sequence[Row], *, protocol: Protocol = "clean") -> Table:
-    """One line per system and test subject: counts (means over seeds) and F1s."""
-    check(rows)
-    counts = count(rows, protocol=protocol)
-    lines = []
-    for (variant, subject), own in counts.groupby(["variant", "subject"], sort=False):
-        name = label(systems(rows)[variant])
-        n_videos = own.video.nunique()
-        lines.append({**stamp(rows, protocol), "variant": variant, "system": name, "subject": subject, "videos": n_videos, **_by_measure(own)})
-    columns = [
-        Column.text("Subject", "subject"), Column.text("System", "system"), Column.number("Videos", "videos"),
-        Column.number("True", "truth"), Column.number("Predicted", "predicted"), Column.number("TP", "tp"),
-        *(Column.share(f"F1 {KIND_NAMES[m]}", f"f1_{m}") for m in MEASURES),
-    ]  # fmt: skip
-    text = caption("Subject by subject", rows, protocol=protocol)
-    return Table(f"subjects-{protocol}", text, pd.DataFrame(lines), columns, failure_notes(rows))
-
-
-def _by_measure(counts: pd.DataFrame) -> dict[str, float]:
-    """truth, predicted, tp of both kinds pooled, and the F1 of each measure."""
-    if counts.empty:
-        return dict.fromkeys(("truth", "predicted", "tp", *(f"f1_{m}" for m in MEASURES)), NAN)
-    sums = pooled(counts)
-    of_measure = {m: of_subjects(counts, m).sum().to_numpy() for m in MEASURES}
-    return {
-        "truth": sums.truth, "predicted": sums.predicted, "tp": sums.tp,
-        **{f"f1_{m}": float(pooled_f1(values)) for m, values in of_measure.items()},
-    }  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spotlib.errors import SpotlibError
-from spotlib.statistics import Difference, Estimate, p_text, short
+from spotlib.statistics import UNKNOWN, Difference, Estimate, p_text, short
 from spotlib.store import write_text
 from spotlib.tables import escape
 
@@ -20,7 +20,9 @@ Show = Callable[[pd.Series], str]
 
 @dataclass(frozen=True)
 class Column:
-    """A shown column: its header, the text it makes of a line of raw values, and its alignment."""
+    """A shown column: header, the text it makes of a line of raw values, alignment ("right", "left",
+    "words").
+    """
 
     header: str
     show: Show
@@ -30,6 +32,11 @@ class Column:
     def text(cls, header: str, name: str) -> Column:
         """Raw column ``name`` as words."""
         return cls(header, functools.partial(_text, name=name), "left")
+
+    @classmethod
+    def words(cls, header: str, name: str) -> Column:
+        """Raw column ``name`` as a phrase, which gets more room than :meth:`text`."""
+        return cls(header, functools.partial(_text, name=name), "words")
 
     @classmethod
     def number(cls, header: str, name: str, digits: int = 0) -> Column:
@@ -50,7 +57,10 @@ class Column:
     def difference(cls, header: str, name: str) -> Column:
         """Raw columns ``name``, ``name_low``, ``name_high`` as +.10 [-.02, +.20]."""
         nan = float("nan")
-        return cls(header, lambda line: str(Difference(line[name], line[f"{name}_low"], line[f"{name}_high"], nan, 0)))
+        return cls(
+            header,
+            lambda line: str(Difference(line[name], line[f"{name}_low"], line[f"{name}_high"], nan, 0)),
+        )
 
     @classmethod
     def p_value(cls, header: str, name: str) -> Column:
@@ -66,7 +76,7 @@ def _text(line: pd.Series, *, name: str) -> str:
 def _number(line: pd.Series, *, name: str, digits: int) -> str:
     value = line[name]
     if value is None or not np.isfinite(value):
-        return "–"
+        return UNKNOWN
     if digits == 0 and abs(value - round(value)) > 1e-6:
         digits = 1
     return f"{value:,.{digits}f}".replace(",", " ")
@@ -76,8 +86,8 @@ def _number(line: pd.Series, *, name: str, digits: int) -> str:
 class Table:
     """A named table.
 
-    ``frame`` holds raw numbers, ``columns`` say how they are shown (default: every raw column as it is), ``notes`` are
-    sentences below the table.
+    ``frame`` holds raw numbers, ``columns`` say how they are shown (default: every raw column as it is),
+    ``notes`` are sentences below the table.
     """
 
     name: str
@@ -113,7 +123,12 @@ class Table:
         body = [[escape.markdown(cell) for cell in line] for line in self.shown.to_numpy()]
         lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *body)]
         notes = "".join(f"\n- {escape.markdown(note)}" for note in self.notes)
-        return f"**{escape.markdown(self.caption)}**\n\n" + "\n".join(lines) + "\n" + (notes + "\n" if notes else "")
+        return (
+            f"**{escape.markdown(self.caption)}**\n\n"
+            + "\n".join(lines)
+            + "\n"
+            + (notes + "\n" if notes else "")
+        )
 
     def to_latex(self) -> str:
         """A LaTeX ``table`` with rules of the booktabs package; caption first, notes below."""
@@ -131,7 +146,9 @@ class Table:
         )  # fmt: skip
 
     def save(self, folder: Path | str) -> list[Path]:
-        """Write ``name``.csv (raw numbers), .md and .tex into ``folder``, each atomically; return their paths."""
+        """Write ``name``.csv (raw numbers), .md and .tex into ``folder``, each atomically; return their
+        paths.
+        """
         if not self.name or _label(self.name) != self.name:
             raise SpotlibError(f"table name {self.name!r}: use letters, digits, '-' and '_' only")
         made = []
@@ -155,10 +172,12 @@ class Table:
                 cells.append(f'<{tag}{scope} class="{align}">{escape.html(cell)}</{tag}>')
             body.append(f"<tr>{''.join(cells)}</tr>")
         notes = "".join(f"<li>{escape.html(note)}</li>" for note in self.notes)
-        label = escape.html(self.caption)
+        wide = " spot-wide" if len(aligned) > 8 else ""
         return (
-            f'<div class="spot-table" id="table-{escape.html(_label(self.name))}"><p class="spot-caption">{label}</p>'
-            f'<div class="spot-scroll" role="region" tabindex="0" aria-label="{escape.html(self.name)} table">'
+            f'<div class="spot-table{wide}" id="table-{escape.html(_label(self.name))}">'
+            f'<p class="spot-caption">{_html_caption(self.caption)}</p>'
+            f'<div class="spot-scroll" role="region" tabindex="0"'
+            f' aria-label="{escape.html(self.name)} table">'
             f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
             + (f'<ul class="spot-notes">{notes}</ul>' if notes else "")
             + "</div>"
@@ -166,6 +185,13 @@ class Table:
 
     def __repr__(self) -> str:
         return "\n".join([self.caption, self.shown.to_string(index=False), *self.notes])
+
+
+def _html_caption(caption: str) -> str:
+    first, colon, rest = caption.partition(":")
+    if first.startswith("SYNTHETIC") and colon:
+        return f"<strong>{escape.html(first)}</strong>: {escape.html(rest)}"
+    return escape.html(caption)
 
 
 def _label(name: str) -> str:

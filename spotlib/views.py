@@ -1,0 +1,264 @@
+"""What the notebooks show of a Run: one function per cell, each returns something that shows itself.
+
+Tables and figures are saved under ``results/<data set>/tables`` and ``figures`` as they are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from spotlib import figures, report, tables
+from spotlib.datasets.base import Video, events_table
+from spotlib.intervals import KINDS, Event
+from spotlib.metrics import SpottingMetric
+from spotlib.points import NODES
+from spotlib.rows import KIND_NAMES, done, events_of
+from spotlib.runner import Run
+from spotlib.swmro import PairMotion
+from spotlib.variants import get_variant
+
+NODE_LANDMARKS = [int(name) for name in NODES]
+
+
+def _caption(run: Run, text: str) -> str:
+    rows = [{"dataset": run.dataset.name, "synthetic": run.synthetic}]
+    return tables.synthetic_prefix(rows) + text
+
+
+def _mark(run: Run) -> str:
+    """What figures of a twin are marked with; empty for real data."""
+    return f"{run.dataset.name} twin" if run.synthetic else ""
+
+
+def _table(run: Run, table: tables.Table) -> tables.Table:
+    table.save(run.folder / "tables")
+    return table
+
+
+def _figure(run: Run, figure: figures.Figure) -> figures.Figure:
+    figure.save(run.folder / "figures")
+    return figure
+
+
+# -- the data -----------------------------------------------------------------------------------------------------------
+
+
+def videos_table(run: Run) -> tables.Table:
+    """Videos, minutes and events by subject, with a total."""
+    events = events_table(run.dataset)
+    rows = []
+    for subject in run.dataset.subjects:
+        own = run.dataset.of([subject])
+        of = events[events["subject"] == subject]
+        minutes = sum(v.n_frames / v.fps for v in own) / 60
+        rows.append([subject, len(own), round(minutes, 2), *(int((of["kind"] == k).sum()) for k in KINDS)])
+    frame = pd.DataFrame(rows, columns=["subject", "videos", "minutes", "MaE", "ME"])
+    total = ["total", *(frame[c].sum() for c in frame.columns[1:])]
+    frame.loc[len(frame)] = total
+    return _table(run, tables.Table("videos", _caption(run, f"Videos and annotated events of {run.dataset.name}."), frame))
+
+
+def durations_figure(run: Run) -> figures.Figure:
+    """Distribution of event lengths by kind."""
+    return _figure(run, figures.durations(events_table(run.dataset), synthetic=_mark(run)))
+
+
+def _example(run: Run, kind: str) -> tuple[Video, Event]:
+    """The event of ``kind`` whose nodes move most clearly, among the first videos; on real data the first with an apex."""
+    best: tuple[float, Video, Event] | None = None
+    for video in run.dataset.videos[:12]:
+        seen = getattr(video, "event_visibility", None)
+        for i, event in enumerate(video.events):
+            if event.kind == kind and event.apex is not None:
+                size = seen[i].node_share if seen is not None else 0.0
+                if best is None or size > best[0]:
+                    best = size, video, event
+    assert best is not None, "no event of this kind"
+    return best[1], best[2]
+
+
+def event_strip(run: Run, kind: str) -> figures.Figure:
+    """Onset, apex and offset of one example, with nodes and their motion since the onset."""
+    video, event = _example(run, kind)
+    index = run.dataset.videos.index(video)
+    motion = run.motion(index)
+    apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
+    frames = [event.onset, apex, event.offset]
+    nodes = motion.landmarks[:, NODE_LANDMARKS]
+    flow = [_motion_since(motion, event.onset, frame) for frame in frames]
+    figure = figures.face_strip(
+        [video.frame(f) for f in frames],
+        np.stack([nodes[f] for f in frames]),
+        np.stack(flow),
+        event,
+        fps=video.fps,
+        title=video.name,
+        name=f"strip_{kind}",
+        synthetic=_mark(run),
+    )
+    return _figure(run, figure)
+
+
+def _motion_since(motion: PairMotion, first: int, later: int) -> np.ndarray:
+    """Motion (10, 2) of the nodes, head motion removed, px of the video; longer gaps are chained."""
+    scale = (motion.box[first, 2] - motion.box[first, 0]) / motion.crop.size
+    total = np.zeros((len(NODE_LANDMARKS), 2))
+    for start in range(first, later, motion.max_gap):
+        gap = min(motion.max_gap, later - start)
+        total += motion.flow[start, gap, : len(NODE_LANDMARKS)] - motion.head[start, gap]
+    return total * scale
+
+
+def tracking_table(run: Run) -> tables.Table:
+    """Frames, gaps and tracking quality of every video."""
+    rows = []
+    for index, video in enumerate(run.dataset.videos):
+        motion = run.motion(index)
+        gaps = ", ".join(f"{g.onset}-{g.offset}" for g in motion.gaps) or "none"
+        kept = float(motion.quality[motion.valid][:, 1:].mean()) if motion.valid.any() else 0.0
+        rows.append([video.name, motion.n_frames, round(float(motion.valid.mean()), 4), gaps, round(kept, 3)])
+    columns = ["video", "frames", "with face", "gaps (frames)", "track quality"]
+    frame = pd.DataFrame(rows, columns=columns)
+    text = "Tracked frames by video. Track quality 1: no point was lost between any two frames."
+    return _table(run, tables.Table("tracking", _caption(run, text), frame))
+
+
+def window_figure(run: Run, kind: str) -> figures.Figure:
+    """The SW-MRO window at the apex of one example."""
+    from spotlib.runner import load_clips
+
+    video, event = _example(run, kind)
+    clip = next(c for c in load_clips(run, [video.subject], run.params) if c.name == video.name)
+    apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
+    title = f"{video.name}, window of frame {apex} ({KIND_NAMES[kind]})"
+    return _figure(run, figures.window_heatmap(clip.windows[apex], title=title, name=f"window_{kind}", synthetic=_mark(run)))
+
+
+def motion_error_table(run: Run, *, videos: int = 8) -> Any:
+    """Measured against exact node motion, by gap; only a twin knows the truth."""
+    if not run.synthetic:
+        return report.note("The exact motion is known for synthetic data only.")
+    rows = []
+    errors: dict[int, list[np.ndarray]] = {gap: [] for gap in (1, 2, 4, 8, 16) if gap <= run.params.max_gap}
+    sizes: dict[int, list[np.ndarray]] = {gap: [] for gap in errors}
+    step = max(1, len(run.dataset.videos) // videos)
+    for index in range(0, len(run.dataset.videos), step):
+        video, motion = run.dataset.videos[index], run.motion(index)
+        truth = np.stack([video.landmarks(i)[NODE_LANDMARKS] for i in range(0, video.n_frames)])  # type: ignore[attr-defined]
+        scale = (motion.crop.size / (motion.box[:, 2] - motion.box[:, 0]))[:, None, None]
+        for gap in errors:
+            exact = (truth[gap:] - truth[:-gap]) * scale[:-gap]
+            measured = motion.flow[:-gap, gap, : len(NODE_LANDMARKS)]
+            whole = motion.valid[:-gap] & motion.valid[gap:]
+            errors[gap].append(np.linalg.norm(measured - exact, axis=-1)[whole].ravel())
+            sizes[gap].append(np.linalg.norm(exact, axis=-1)[whole].ravel())
+    for gap, parts in errors.items():
+        error, size = np.concatenate(parts), np.concatenate(sizes[gap])
+        rows.append([gap, *(round(float(v), 3) for v in (np.sqrt((size**2).mean()), np.median(error), np.percentile(error, 95)))])
+    columns = ["gap (frames)", "true motion, rms (px)", "median error (px)", "95 % below (px)"]
+    text = "Measured against exact motion of the ten nodes, head motion included, in px of the aligned crop."
+    return _table(run, tables.Table("motion_error", _caption(run, text), pd.DataFrame(rows, columns=columns)))
+
+
+# -- training and results -----------------------------------------------------------------------------------------------
+
+
+def folds_table(run: Run) -> tables.Table:
+    """Who is trained on, chosen on and tested in each fold."""
+    rows = [[f.index, *(" ".join(group) for group in (f.train, f.inner, f.test))] for f in run.folds]
+    frame = pd.DataFrame(rows, columns=["fold", "training", "inner (choices)", "test"])
+    return _table(run, tables.Table("splits", _caption(run, "Subjects of each fold."), frame))
+
+
+def learning_curves(run: Run, variant: str) -> figures.Figure:
+    """Loss and inner F1 by epoch, every fold."""
+    return _figure(run, figures.learning_curves(run.rows(variant)))
+
+
+def comparison_table(run: Run, *variants: str) -> tables.Table:
+    """F1 of each system with 95 % intervals over subjects."""
+    return _table(run, tables.comparison(run.rows(*variants), draws=run.params.bootstrap))
+
+
+def detail_table(run: Run, variant: str) -> tables.Table:
+    """Counts, precision, recall, IoU and apex error by kind."""
+    return _table(run, tables.detail(run.rows(variant)))
+
+
+def fold_results_table(run: Run, variant: str) -> tables.Table:
+    """Result and choices of each fold."""
+    return _table(run, tables.folds(run.rows(variant)))
+
+
+def protocols_table(run: Run, *variants: str) -> tables.Table:
+    """Author against clean protocol (T10)."""
+    return _table(run, tables.protocols(run.rows(*variants), draws=run.params.bootstrap))
+
+
+def variants_table(variants: Iterable[str]) -> tables.Table:
+    """What each variant changes, and why."""
+    rows = []
+    for name in variants:
+        variant = get_variant(name)
+        changes = ", ".join(f"{k} = {v}" for k, v in variant.changes.items())
+        rows.append([variant.label, changes, variant.reason])
+    frame = pd.DataFrame(rows, columns=["variant", "changed parameters", "question"])
+    return tables.Table("variants", "Variants.", frame)
+
+
+def ablation_table(run: Run, variants: Sequence[str]) -> tables.Table:
+    """Each variant against SpotFormer, paired over subjects."""
+    return _table(run, tables.ablation(run.rows("spotformer", *variants), draws=run.params.bootstrap))
+
+
+def forest_figure(run: Run, *variants: str) -> figures.Figure:
+    """F1 with intervals of several systems."""
+    return _figure(run, figures.intervals_forest(run.rows(*variants), draws=run.params.bootstrap))
+
+
+def timelines(run: Run, variant: str, *, count: int = 3) -> Any:
+    """Scores, truth and spotted intervals of test videos, from the best to the worst by F1."""
+    ranked = []
+    for row in done(run.rows(variant)):
+        for video in row["videos"]:
+            metric = SpottingMetric(iou=run.params.iou)
+            metric.add(video["video"], events_of(video, "truth"), events_of(video, "clean"))
+            ranked.append((-metric.f1(), video["video"], row))
+    ranked.sort(key=lambda item: item[:2])
+    picked = [ranked[round(i)] for i in np.linspace(0, len(ranked) - 1, count)] if ranked else []
+    shown = [
+        _figure(run, figures.timeline(row, name, run.scores(variant, row["fold"]), name=f"timeline_{i}"))
+        for i, (_, name, row) in enumerate(picked, 1)
+    ]
+    return report.together(shown)
+
+
+def confusion_figure(run: Run, variant: str) -> figures.Figure:
+    """Macro, micro and none: truth against prediction."""
+    return _figure(run, figures.confusion(run.rows(variant)))
+
+
+def precision_recall_figure(run: Run, *variants: str) -> figures.Figure:
+    """Precision and recall as the score threshold moves, per kind."""
+    return _figure(run, figures.precision_recall(run.rows(*variants)))
+
+
+def f1_over_iou_figure(run: Run, *variants: str) -> figures.Figure:
+    """F1 as the IoU that a hit needs goes from .3 to .7."""
+    return _figure(run, figures.f1_over_iou(run.rows(*variants)))
+
+
+def summary(run: Run, *variants: str) -> Any:
+    """What the report says first, in sentences made from the rows."""
+    return report.summary(run.rows(*variants), draws=run.params.bootstrap)
+
+
+def provenance(run: Run) -> Any:
+    """Parameters, versions, commit, digests, seed, device, duration."""
+    return report.provenance_table(run.provenance())
+
+

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+
+import numpy as np
+import pytest
+
+from spotlib.errors import SpotlibError
+from spotlib.runner import load_clips, open_run
+from spotlib.store import read_row
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def tiny(tiny_results, tmp_path):
+    """A fresh results folder that shares the rendered features."""
+    shutil.copytree(tiny_results / "demo" / "features", tmp_path / "demo" / "features")
+
+    def make(**changes):
+        return open_run("demo", overrides={**TINY, **changes}, results=tmp_path, workers=2)
+
+    return make
+
+
+@pytest.fixture
+def log(caplog):
+    logger = logging.getLogger("spotlib")
+    logger.addHandler(caplog.handler)
+    logger.setLevel(logging.INFO)
+    yield caplog
+    logger.removeHandler(caplog.handler)
+
+
+def test_rows_are_computed_once_and_say_why(tiny, log):
+    rows = tiny().train("spotformer", "peaks")
+    assert [(r["variant"], r["fold"], r["status"]) for r in rows] == [
+        ("spotformer", 0, "done"), ("spotformer", 1, "done"), ("peaks", 0, "done"), ("peaks", 1, "done"),
+    ]  # fmt: skip
+    assert log.text.count("it was never computed") == 4
+    log.clear()
+    again = tiny().train("spotformer", "peaks")
+    assert again == rows
+    assert "computed because" not in log.text
+    # another learning rate touches the network's rows only
+    tiny(lr=1e-4).train("spotformer", "peaks")
+    assert log.text.count("computed because parameter lr 0.0015 -> 0.0001") == 2
+    assert "of peaks: computed" not in log.text
+
+
+def test_a_damaged_row_is_computed_again_to_the_same_numbers(tiny, log):
+    run = tiny()
+    before = run.train("spotformer")
+    path = run.store.path("spotformer", run.key("spotformer", 1))
+    path.write_text(path.read_text()[:500])
+    log.clear()
+    after = tiny().train("spotformer")
+    assert "fold 1 of spotformer: computed because its file is damaged" in log.text
+    timeless = [[{k: v for k, v in r.items() if k not in ("train_seconds", "arrays")} for r in rows] for rows in (before, after)]
+    assert json.dumps(timeless[0]) == json.dumps(timeless[1])
+
+
+def test_a_damaged_features_file_is_computed_again(tiny, log):
+    run = tiny()
+    path = run.feature_path(0)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    run.features()
+    assert "computing it again" in log.text
+    np.testing.assert_array_equal(run.motion(0).flow, open_run("demo", overrides=TINY, results=run.folder.parent).motion(0).flow)
+
+
+def test_a_failed_fold_is_a_row_and_the_others_go_on(tiny):
+    # SpoT-GCN takes 17 frames only: both folds fail, each with its reason; the peak detector's rows are there
+    rows = tiny(window=11).train("spotgcn", "peaks")
+    failed = [r for r in rows if r["status"] == "failed"]
+    assert len(failed) == 2
+    assert "17" in failed[0]["error"]
+    assert "Traceback" in failed[0]["traceback"]
+    assert sum(r["status"] == "done" for r in rows) == 2
+
+
+def test_folds_do_not_share_subjects_and_rows_say_so(tiny):
+    for row in tiny().train("peaks"):
+        groups = [set(row[f"{g}_subjects"]) for g in ("train", "inner", "test")]
+        assert not groups[0] & groups[1]
+        assert not (groups[0] | groups[1]) & groups[2]
+        assert {v["subject"] for v in row["videos"]} == groups[2]
+
+
+def test_rows_hold_nothing_of_this_machine(tiny, tmp_path):
+    run = tiny()
+    run.train("peaks")
+    path = run.store.path("peaks", run.key("peaks", 0))
+    assert str(tmp_path) not in path.read_text()
+    assert read_row(path)["synthetic"] is True
+
+
+def test_windows_follow_the_variant(tiny):
+    run = tiny()
+    subject = run.dataset.subjects[0]
+    assert load_clips(run, [subject], run.params)[0].windows.shape[1:] == (17, 10, 2)
+    assert load_clips(run, [subject], run.params.replace(window=11, nodes="all"))[0].windows.shape[1:] == (11, 14, 2)
+
+
+def test_unknown_names():
+    with pytest.raises(SpotlibError, match=r"unknown data set 'demoo'; known: .*demo"):
+        open_run("demoo")
+    with pytest.raises(SpotlibError, match="unknown variant 'spotformr'; did you mean 'spotformer'"):
+        open_run("demo").train("spotformr")
+
+
+def test_errors_name_the_parameter_file(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("dataset: demo\nlearning_rate: 3\n")
+    with pytest.raises(SpotlibError, match=r"mine\.yaml: unknown parameter 'learning_rate'"):
+        open_run("demo", params_file=path)
