@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -86,7 +86,7 @@ def parity(directory: Path) -> None:
 @click.option("--protocol", type=click.Choice(["clean", "author"]), default="clean", show_default=True)
 @click.option("--iou", type=click.FloatRange(0, 1, min_open=True), default=0.5, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def evaluate(truth: Path, predictions: Path, protocol: str, iou: float, as_json: bool) -> None:
+def evaluate(truth: Path, predictions: Path, protocol: Literal["clean", "author"], iou: float, as_json: bool) -> None:
     """Score predicted intervals against true ones: counts, F1, mean IoU, apex error."""
     from spotlib.metrics import evaluate_files, format_evaluation
 
@@ -100,7 +100,9 @@ def evaluate(truth: Path, predictions: Path, protocol: str, iou: float, as_json:
 @click.option("--extractor", type=click.Choice(["lk", "farneback"]), default="lk", show_default=True)
 @click.option("--fps", type=click.FloatRange(1, 1000), help="Resample to this rate, or: the rate of an image folder.")
 @click.option("--face", type=click.Choice(["only", "largest"]), default="only", help="What to do about a second face.")
-def features(source: Path, out: Path, extractor: str, fps: float | None, face: str) -> None:
+def features(
+    source: Path, out: Path, extractor: Literal["lk", "farneback"], fps: float | None, face: Literal["only", "largest"]
+) -> None:
     """Extract SW-MRO features from a video file or a folder of images."""
     from spotlib.extraction import extract_file
 

@@ -9,14 +9,14 @@ from spotlib.errors import SpotlibError
 from spotlib.faces import FaceChoice
 from spotlib.features_file import save_features
 from spotlib.progress import progress
-from spotlib.swmro import ExtractorName, collect, MotionStream, SHORTEST
+from spotlib.swmro import SHORTEST, ExtractorName, MotionStream, collect
 from spotlib.video import open_video
 
 
 def extract_file(
     source: Path, out: Path, *, extractor: ExtractorName = "lk", fps: float | None = None, face: FaceChoice = "only"
 ) -> str:
-    """Extract pair motions (METHOD section 2) from ``source`` and write them to ``out``; return a line that says how it went.
+    """Extract pair motions (METHOD section 2) from ``source`` and write them to ``out``; return a line about it.
 
     Raises SpotlibError, in one line and with nothing written, for input that cannot be used (see ``spotlib.video``
     and ``spotlib.faces``) and for a folder that cannot be written.

@@ -120,12 +120,12 @@ def _network_fold(
         "parameters": parameter_count(model),
         "gflop_per_window": gflop(model, frames, nodes),
     }
-    return row, {f"{c.name}/scores": s.probabilities.astype(np.float16) for c, s in zip(test_clips, scores, strict=True)}
+    return row, {
+        f"{c.name}/scores": s.probabilities.astype(np.float16) for c, s in zip(test_clips, scores, strict=True)
+    }
 
 
-def _author_videos(
-    scores: dict[int, list[FrameScores]], clips: Sequence[Clip], params: Params
-) -> list[dict[str, Any]]:
+def _author_videos(scores: dict[int, list[FrameScores]], clips: Sequence[Clip], params: Params) -> list[dict[str, Any]]:
     """Per video the author protocol's events, at the epoch that its subject's own F1 chose."""
     rules = author_rules(params)
     spotted = {epoch: [spot(s, rules=rules) for s in of_epoch] for epoch, of_epoch in scores.items()}
@@ -157,11 +157,16 @@ def _peaks_fold(
         pairs = [
             (s[:, column], [e for e in clip.events if e.kind is kind]) for clip, s in zip(known, of_known, strict=True)
         ]
-        options, f1 = peaks.fit(
-            kind, pairs, lambda truth, events: len(match(truth, events, iou=params.iou))
-        )
+        options, f1 = peaks.fit(kind, pairs, lambda truth, events: len(match(truth, events, iou=params.iou)))
         half = options.length // 2
-        chosen[str(kind)] = {"k_min": half, "k_max": half, "min_score": 0.0, "height": options.height, "shift": options.shift, "f1": f1}
+        chosen[str(kind)] = {
+            "k_min": half,
+            "k_max": half,
+            "min_score": 0.0,
+            "height": options.height,
+            "shift": options.shift,
+            "f1": f1,
+        }
         for events, signal in zip(found, of_test, strict=True):
             events += peaks.detect(signal[:, column], options)
         beat(column + 1, 2)

@@ -89,12 +89,10 @@ class Event:
         if self.onset < 0:
             raise SpotlibError(f"{self.kind} event [{self.onset}, {self.offset}]: onset before frame 0; correct it")
         if self.offset < self.onset:
-            raise SpotlibError(
-                f"{self.kind} event [{self.onset}, {self.offset}]: offset before onset; swap or drop it"
-            )
+            raise SpotlibError(f"{self.kind} event [{self.onset}, {self.offset}]: offset before onset; swap or drop it")
         if self.apex is not None and not self.onset <= self.apex <= self.offset:
             raise SpotlibError(
-                f"{self.kind} event [{self.onset}, {self.offset}]: apex {self.apex} outside; correct it or leave it empty"
+                f"{self.kind} event [{self.onset}, {self.offset}]: apex {self.apex} outside; correct or empty it"
             )
 
     @property

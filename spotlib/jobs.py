@@ -109,7 +109,8 @@ def run_jobs(
             executor = stack.enter_context(process_pool(min(worker_count(workers), len(jobs))))
         beats = [folder / f"{i}.beat" for i in range(len(jobs))]
         waiting: dict[Future, int] = {
-            executor.submit(_call, function, job, beat): i for i, (job, beat) in enumerate(zip(jobs, beats, strict=True))
+            executor.submit(_call, function, job, beat): i
+            for i, (job, beat) in enumerate(zip(jobs, beats, strict=True))
         }
         meter = stack.enter_context(_Meter(desc, unit, sum(weights)))
         finished: set[int] = set()

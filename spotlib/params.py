@@ -31,14 +31,20 @@ class DataParams(_Section):
     videos_per_subject: int = Field(2, ge=1, le=50, description="twin: videos of each person")
     video_seconds: float = Field(20.0, ge=4, le=7200, description="twin: length of each video")
     data_seed: int = Field(270, ge=0, description="twin: everything about the people and their videos follows from it")
-    head_rotation: float = Field(1.5, ge=0, le=15, description="twin: head sway and turns, degrees; a knob of difficulty")
-    talking: float = Field(0.08, ge=0, le=0.6, description="twin: share of the time spent talking; a knob of difficulty")
+    head_rotation: float = Field(
+        1.5, ge=0, le=15, description="twin: head sway and turns, degrees; a knob of difficulty"
+    )
+    talking: float = Field(
+        0.08, ge=0, le=0.6, description="twin: share of the time spent talking; a knob of difficulty"
+    )
 
 
 class FeatureParams(_Section):
     """Tracked faces and pair motions (METHOD section 2); everything that costs time per frame."""
 
-    extractor: Literal["lk", "farneback"] = Field("lk", description="lk: fast sparse tracker; farneback: the reference recipe")
+    extractor: Literal["lk", "farneback"] = Field(
+        "lk", description="lk: fast sparse tracker; farneback: the reference recipe"
+    )
     crop_size: int = Field(256, ge=64, le=1024, description="side of the aligned face crop, px (320 for SAMM-LV)")
     max_gap: int = Field(16, ge=2, le=64, description="longest motion computed, frames; a window of K needs K - 1")
     detect_every: int = Field(8, ge=1, le=64, description="frames between two runs of the face detector")
@@ -48,11 +54,15 @@ class WindowParams(_Section):
     """How windows are gathered from pair motions (METHOD section 2, tables T4, T5, T8)."""
 
     window: int = Field(17, ge=3, le=65, description="K, frames in a window")
-    window_alignment: Literal["centred", "causal"] = Field("centred", description="where frame i sits in its window [I]")
+    window_alignment: Literal["centred", "causal"] = Field(
+        "centred", description="where frame i sits in its window [I]"
+    )
     window_border: Literal["clamp", "zero"] = Field("clamp", description="frames past the ends of the video [I]")
     keep_zero_row: bool = Field(True, description="keep row 0 (always zero): T = K; the released SAMM features drop it")
     motion: Literal["swmro", "adjacent", "fixed_gap"] = Field("swmro", description="motion feature (T5)")
-    head_motion: Literal["nose", "none", "robust"] = Field("nose", description="how head motion is removed; nose: the paper's")
+    head_motion: Literal["nose", "none", "robust"] = Field(
+        "nose", description="how head motion is removed; nose: the paper's"
+    )
     nodes: Literal["10", "nose", "eyelids", "all"] = Field("10", description="graph layout (T8)")
 
 
@@ -65,7 +75,9 @@ class ModelParams(_Section):
     head_dim: int = Field(64, ge=4, le=128, description="width of one head; inner width = heads x head_dim")
     dropout: float = Field(0.1, ge=0, lt=1)
     attention: Literal["space-then-time", "time-then-space", "joint", "parallel"] = "space-then-time"
-    flgp: Literal["max", "mean", "none"] = Field("max", description="facial local graph pooling; none: global max at the end")
+    flgp: Literal["max", "mean", "none"] = Field(
+        "max", description="facial local graph pooling; none: global max at the end"
+    )
 
 
 class TrainParams(_Section):
@@ -140,7 +152,8 @@ def make_params(values: dict[str, Any], *, where: str = "parameters") -> Params:
         raise SpotlibError(f"{where}: {name} is {first['input']!r}: {message[0].lower() + message[1:]}") from None
     if params.max_gap < params.window - 1:
         raise SpotlibError(
-            f"{where}: window is {params.window}, which needs max_gap of at least {params.window - 1}, not {params.max_gap}"
+            f"{where}: window is {params.window}, which needs max_gap of at least {params.window - 1},"
+            f" not {params.max_gap}"
         )
     return params
 
@@ -160,13 +173,19 @@ class _Loader(yaml.SafeLoader):
 
 
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
+    first: [
+        (tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+    ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"),
+    re.compile(
+        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$"
+    ),
     list("-+.0123456789"),
 )
 # PyYAML tries resolvers in order of registration: integers must stay integers
@@ -195,7 +214,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if values is None:
         return {}
     if not isinstance(values, dict) or not isinstance(node, yaml.MappingNode):
-        raise SpotlibError(f"{path}: expected `name: value` lines, found a {type(values).__name__}; see params/demo.yaml")
+        raise SpotlibError(
+            f"{path}: expected `name: value` lines, found a {type(values).__name__}; see params/demo.yaml"
+        )
     seen: set[str] = set()
     for key, _ in node.value:
         if key.value in seen:

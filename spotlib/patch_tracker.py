@@ -13,14 +13,14 @@ import math
 import numba as nb
 import numpy as np
 
-#: half side of a patch; 21 x 21 px at an inter-ocular distance of about 90 px
-HALF = 10
-SIDE = 2 * HALF + 1
+#: half side of a patch; 24 x 24 px at an inter-ocular distance of about 90 px
+HALF = 12
+SIDE = 2 * HALF
 AREA = SIDE * SIDE
 #: px; a search ends at a smaller step
-STEP_END = 0.01
+STEP_END = 0.05
 #: added to the Hessian (grey levels squared): patches without texture stay where the search started
-DAMPING = 30.0
+DAMPING = 150.0
 #: largest step of one iteration, px
 STEP_MAX = 2.5
 #: a track is in doubt below this correlation, and dropped below that one
@@ -34,7 +34,7 @@ _jit = nb.njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, nogi
 
 def _window() -> np.ndarray:
     """Weights of the patch's pixels, mean 1: a wide Gaussian, since pixels near the rim belong to other motion."""
-    r = np.arange(-HALF, HALF + 1)
+    r = np.arange(-HALF, HALF) + 0.5
     one = np.exp(-0.5 * (r / (0.7 * HALF)) ** 2)
     two = np.outer(one, one)
     return (two / two.mean()).astype(np.float32)
@@ -62,17 +62,21 @@ def make_template(image, x, y, patch, hessian):
     sum_xt = np.float32(0)
     sum_yt = np.float32(0)
     base = image[y, x]
+    left = x - HALF
     for i in range(SIDE):
         row = y - HALF + i
+        above = image[row - 1, left : left + SIDE]
+        here = image[row, left - 1 : left + SIDE + 1]
+        below = image[row + 1, left : left + SIDE]
+        grey, along, across = patch[0, i], patch[1, i], patch[2, i]
         for j in range(SIDE):
-            col = x - HALF + j
             w = _WEIGHTS[i, j]
-            t = image[row, col] - base
-            gx = np.float32(0.5) * (image[row, col + 1] - image[row, col - 1])
-            gy = np.float32(0.5) * (image[row + 1, col] - image[row - 1, col])
-            patch[0, i, j] = t + base
-            patch[1, i, j] = gx
-            patch[2, i, j] = gy
+            t = here[j + 1] - base
+            gx = np.float32(0.5) * (here[j + 2] - here[j])
+            gy = np.float32(0.5) * (below[j] - above[j])
+            grey[j] = here[j + 1]
+            along[j] = gx
+            across[j] = gy
             sum_t += w * t
             sum_tt += w * t * t
             sum_x += w * gx

@@ -74,9 +74,7 @@ def detect(signal: np.ndarray, options: PeakOptions) -> list[Event]:
     return found
 
 
-def fit(
-    kind: Kind, videos: Sequence[tuple[np.ndarray, Sequence[Event]]], hits_of: object
-) -> tuple[PeakOptions, float]:
+def fit(kind: Kind, videos: Sequence[tuple[np.ndarray, Sequence[Event]]], hits_of: object) -> tuple[PeakOptions, float]:
     """Choose the options for ``kind`` that give the best pooled F1 on ``videos``.
 
     videos: (signal of this kind (T,), true events of this kind) per video. ``hits_of(truth, predicted)`` counts the

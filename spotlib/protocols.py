@@ -24,9 +24,7 @@ Rules = dict[Kind, SpotRule]
 def author_rules(params: Params) -> Rules:
     """The release's bounds, at most ``max_per_video`` events of a kind."""
     return {
-        kind: replace(
-            rule, threshold=params.apex_threshold, nms_iou=params.nms_iou, max_per_video=params.max_per_video
-        )
+        kind: replace(rule, threshold=params.apex_threshold, nms_iou=params.nms_iou, max_per_video=params.max_per_video)
         for kind, rule in AUTHOR_RULES.items()
     }
 
@@ -59,7 +57,9 @@ class Choice:
     f1: dict[str, float]
 
 
-def choose_thresholds(videos: Sequence[tuple[FrameScores, float, Sequence[Event]]], rules: Rules, *, iou: float) -> Choice:
+def choose_thresholds(
+    videos: Sequence[tuple[FrameScores, float, Sequence[Event]]], rules: Rules, *, iou: float
+) -> Choice:
     """The proposal-score threshold per kind with the best pooled F1 on inner videos (scores, fps, truth).
 
     Among equal F1s the threshold in the middle of the winning range is taken: its ends are accidents of few events.
@@ -92,9 +92,7 @@ def _f1(counts: Sequence[int] | np.ndarray) -> float:
     return float(2 * hits / (found + truths)) if found + truths else 0.0
 
 
-def _count(
-    spotted: Sequence[tuple[Sequence[Event], Sequence[Event]]], cut: float, iou: float
-) -> tuple[int, int, int]:
+def _count(spotted: Sequence[tuple[Sequence[Event], Sequence[Event]]], cut: float, iou: float) -> tuple[int, int, int]:
     hits = found = truths = 0
     for events, truth in spotted:
         kept = [e for e in events if (e.score or 0.0) >= cut]

@@ -26,7 +26,11 @@ def _essence(source: str) -> str:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 for i in range(first.lineno - 1, first.end_lineno or first.lineno):
                     lines[i] = ""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -85,7 +89,9 @@ def code_digest(modules: Iterable[str], *, without: Iterable[str] = ()) -> dict[
 def git_commit() -> str:
     """Commit of the checkout, with '+changes' if files differ from it; 'unknown' outside a checkout."""
     try:
-        run = functools.partial(subprocess.run, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=20, check=True)
+        run = functools.partial(
+            subprocess.run, cwd=PACKAGE.parent, capture_output=True, text=True, timeout=20, check=True
+        )
         commit = run(["git", "rev-parse", "--short=12", "HEAD"]).stdout.strip()
         changed = run(["git", "status", "--porcelain", "--untracked-files=no"]).stdout.strip()
         return f"{commit}+changes" if changed else commit

@@ -62,6 +62,15 @@ def systems(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return found
 
 
+def finished_systems(rows: Sequence[Row]) -> dict[str, list[Row]]:
+    """The finished rows by variant; SpotlibError if there is none."""
+    check(rows)
+    own = systems(done(rows))
+    if not own:
+        raise SpotlibError("no finished fold: see the failed rows for the reason, then run the training again")
+    return own
+
+
 def label(rows: Sequence[Row]) -> str:
     """How tables call the system of these rows."""
     return str(rows[0].get("system") or rows[0]["variant"])
@@ -73,6 +82,11 @@ def dataset_name(row: Row) -> str:
     if not row["synthetic"]:
         return _TWINS.get(name, name)
     return f"twin of {_TWINS[name]}" if name in _TWINS else f"{name} twin"
+
+
+def twin_name(rows: Sequence[Row]) -> str:
+    """What figures of a twin are marked with; empty for real data."""
+    return dataset_name(rows[0]) if is_synthetic(rows) else ""
 
 
 def is_synthetic(rows: Sequence[Row]) -> bool:
@@ -95,19 +109,13 @@ def check(rows: Sequence[Row]) -> None:
         raise SpotlibError("no fold rows: nothing has been computed yet; run the training first")
     names = sorted({str(row["dataset"]) for row in rows})
     if len(names) > 1:
-        raise SpotlibError(
-            f"rows of several data sets are mixed ({', '.join(names)}); make one table per data set"
-        )
+        raise SpotlibError(f"rows of several data sets are mixed ({', '.join(names)}); make one table per data set")
 
 
 def coverage(rows: Sequence[Row]) -> Coverage:
-    """Count what ``rows`` cover; subjects, videos and events are counted once, however many systems and
-    seeds.
-    """
+    """Count what ``rows`` cover; people, videos and events once, however many systems and seeds."""
     videos = {(v["subject"], v["video"]): v for row in done(rows) for v in row["videos"]}
-    events = {
-        str(kind): sum(e["kind"] == kind for v in videos.values() for e in v["truth"]) for kind in KINDS
-    }
+    events = {str(kind): sum(e["kind"] == kind for v in videos.values() for e in v["truth"]) for kind in KINDS}
     absent = []
     for of_system in systems(rows).values():
         n_folds = max(row["n_folds"] for row in of_system)
@@ -137,9 +145,7 @@ def events_of(video: Mapping[str, Any], which: str) -> list[Event]:
     ]  # fmt: skip
 
 
-def metric(
-    videos: Iterable[Mapping[str, Any]], *, protocol: Protocol = "clean", iou: float = 0.5
-) -> SpottingMetric:
+def metric(videos: Iterable[Mapping[str, Any]], *, protocol: Protocol = "clean", iou: float = 0.5) -> SpottingMetric:
     """The metric over some videos of rows of one variant and seed."""
     made = SpottingMetric(protocol=protocol, iou=iou)
     for video in videos:
@@ -156,18 +162,25 @@ def count(rows: Sequence[Row], *, protocol: Protocol = "clean", iou: float | Non
     Columns beside these: minutes; tp, predicted, truth; iou_sum over hits; apex_error_sum, as share of the
     true length, over the apex_hits hits with both apexes. ``iou`` None: as in the rows' parameters.
     """
+    border = hit_iou(rows) if iou is None else iou
+    return count_at(rows, [border], protocol=protocol)[border]
+
+
+def count_at(rows: Sequence[Row], ious: Sequence[float], *, protocol: Protocol = "clean") -> dict[float, pd.DataFrame]:
+    """:func:`count` at several IoU thresholds."""
     if protocol not in PROTOCOLS:
         raise SpotlibError(f"protocol {protocol!r} is unknown; choose one of {', '.join(PROTOCOLS)}")
-    border = hit_iou(rows) if iou is None else iou
-    lines = []
+    lines: dict[float, list[tuple[Any, ...]]] = {iou: [] for iou in ious}
     for row in done(rows):
         for video in row["videos"]:
-            of_video = metric([video], protocol=protocol, iou=border)
+            of_video = metric([video], protocol=protocol)
             where = (row["variant"], row["seed"], row["fold"], video["subject"], video["video"])
             minutes = video["n_frames"] / video["fps"] / 60
-            lines += [(*where, str(kind), minutes, *_sums(of_video.counts(kind))) for kind in KINDS]
+            for iou in ious:
+                for kind in KINDS:
+                    lines[iou].append((*where, str(kind), minutes, *_sums(of_video.counts(kind, iou=iou))))
     columns = ["variant", "seed", "fold", "subject", "video", "kind", "minutes", *_SUMS]
-    return pd.DataFrame(lines, columns=columns)
+    return {iou: pd.DataFrame(found, columns=columns) for iou, found in lines.items()}
 
 
 def hit_iou(rows: Sequence[Row]) -> float:

@@ -1,6 +1,6 @@
 """The workbook's one object: a Run knows its parameters and its folder, and makes what is missing.
 
-Data flows one way: videos -> features -> fold rows -> tables and figures. Notebooks and the command line call only this.
+Data flows one way: videos -> features -> fold rows -> tables and figures. Notebooks and the command line call this.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Run:
         self.executor = executor
         self.started = time.time()
 
-    # -- data ------------------------------------------------------------------------------------------------------
+    # -- data --
 
     @functools.cached_property
     def dataset(self) -> Dataset:
@@ -127,19 +127,22 @@ class Run:
             self.features()
         return load_features(path)
 
-    # -- folds -----------------------------------------------------------------------------------------------------
+    # -- folds --
 
     @functools.cached_property
     def folds(self) -> list[Fold]:
         """The subject-wise folds, the same for all variants."""
         return make_folds(
-            self.dataset.subjects, folds=self.params.folds, inner_share=self.params.inner_share, seed=self.params.data_seed
+            self.dataset.subjects,
+            folds=self.params.folds,
+            inner_share=self.params.inner_share,
+            seed=self.params.data_seed,
         )
 
     def key(self, variant: str, fold: int) -> dict[str, Any]:
         """All that the row of ``variant`` and ``fold`` depends on."""
         params = get_variant(variant).apply(self.params)
-        sections = [DataParams, FeatureParams, WindowParams, EvalParams]
+        sections = (DataParams, FeatureParams, WindowParams, EvalParams)
         values = params.section(*sections, ModelParams, TrainParams)
         if params.system == "peaks":  # knows no network: its rows outlive a change of the training parameters
             values = {**params.section(*sections), "system": "peaks"}
@@ -196,7 +199,7 @@ class Run:
         """The arrays of one row: "<video>/scores" and "<video>/valid"."""
         return self.store.arrays(variant, self.key(variant, fold))
 
-    # -- saying what it is ------------------------------------------------------------------------------------------
+    # -- saying what it is --
 
     def provenance(self) -> dict[str, dict[str, Any]]:
         """What the last page of the report shows."""
@@ -241,9 +244,7 @@ def open_run(
         raise SpotlibError(f"unknown data set {dataset!r}; known: {', '.join(known)}")
     values = read_yaml(path)
     make_params(values, where=_shown(path))  # so that an error names its true source
-    return Run(
-        make_params({**values, **(overrides or {})}), results=results, workers=workers, executor=executor
-    )
+    return Run(make_params({**values, **(overrides or {})}), results=results, workers=workers, executor=executor)
 
 
 def _shown(path: Path) -> str:
@@ -253,7 +254,7 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-# -- jobs (module level, so that any process can import them) ---------------------------------------------------------
+# -- jobs (module level, so that any process can import them) --
 
 
 @functools.lru_cache(maxsize=1)
@@ -339,8 +340,8 @@ def _fold_job(
         "test_subjects": list(fold.test),
     }
     try:
-        groups = [load_clips(run, group, params, paths=paths) for group in (fold.train, fold.inner, fold.test)]
-        row, arrays = run_fold(*groups, params, beat=beat)
+        train, inner, test = (load_clips(run, g, params, paths=paths) for g in (fold.train, fold.inner, fold.test))
+        row, arrays = run_fold(train, inner, test, params, beat=beat)
     except Exception as error:
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         trimmed = "".join(traceback.format_exception(error, limit=-4)).replace(str(CHECKOUT) + os.sep, "")

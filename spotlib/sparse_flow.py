@@ -16,19 +16,20 @@ import numpy as np
 
 from spotlib.flow import CropSpec, FrameMotion
 from spotlib.patch_tracker import SIDE, advance, coarse_steps, fill_templates
-from spotlib.points import N_POINTS, point_positions
+from spotlib.points import LAYOUTS, N_POINTS, POINT_NAMES, point_positions
 
 #: half the distance between the inner eye corners at the scale of tracking, px (that of a 256 px crop)
 TRACK_D = 32.0
-#: offsets of a point's patches, px at TRACK_D: a cross
-CROSS = ((0, 0), (-5, 0), (5, 0), (0, -5), (0, 5))
+#: offsets of the patches of a point, px at TRACK_D: a cross for what may become a node, less for the others
+CROSS = ((0, 0), (-10, 0), (10, 0), (0, -10), (0, 10))
+TRIPLE = ((-6, -4), (6, -4), (0, 7))
 #: patches on the nose (METHOD's head motion): columns and rows of a grid between the rims of the nose-tip patch
 NOSE_GRID = (3, 4)
 NOSE_REACH = 13.0
 #: Gaussian blur of a frame before tracking, px
-BLUR = 0.8
+BLUR = 0.6
 #: largest distance of a track from what the landmarks say, in units of d
-LEASH = 0.35
+LEASH = 0.5
 #: room around the points in a tracked image, px
 ROOM = 64
 LEVELS = 3
@@ -135,13 +136,12 @@ class SparseExtractor:
 
     def _allocate(self) -> None:
         assert self._shape is not None
-        d_px = TRACK_D
         n = self.max_gap + 1
         width, height = self._shape.side
         self._images = [np.zeros((n, height >> k, width >> k), np.float32) for k in range(LEVELS)]
         self._origins = np.zeros((n, 2), np.int64)
         columns, rows = NOSE_GRID
-        per_point = [len(CROSS)] * N_POINTS + [columns * rows]
+        per_point = [len(_offsets(name)) for name in POINT_NAMES] + [columns * rows]
         self._starts = np.concatenate([[0], np.cumsum(per_point)]).astype(np.int64)
         total = int(self._starts[-1])
         self._positions = np.zeros((n, total, 2), np.int64)
@@ -150,7 +150,8 @@ class SparseExtractor:
         self._usable = np.zeros((n, total), np.bool_)
         self._places = np.zeros((n, N_POINTS + 1, 2))
         self._track_px = getattr(self, "_track_px", np.zeros((n, N_POINTS + 1, 2)))  # px of the frame
-        self._cross = np.array(CROSS, np.float64) * (d_px / TRACK_D)
+        self._offsets = np.concatenate([_offsets(name) for name in POINT_NAMES])
+        self._owner = np.repeat(np.arange(N_POINTS), per_point[:-1])
 
     def _show(self, grey: np.ndarray, opened: _Open) -> None:
         """Bring a frame into its slot: pyramid, patch positions, templates."""
@@ -179,14 +180,15 @@ class SparseExtractor:
 
     def _patch_positions(self, places: np.ndarray, opened: _Open, scale: float) -> np.ndarray:
         unit = scale / opened.scale  # tracking px per crop px
-        crosses = places[:N_POINTS, None] + self._cross
+        crosses = places[self._owner] + self._offsets
         tips = opened.landmarks[[29, 30]].astype(np.float64) * scale - (0.5 - 0.5 * scale)
         low, high = tips.min(0) - NOSE_REACH * unit, tips.max(0) + NOSE_REACH * unit
         columns, rows = NOSE_GRID
         xs = low[0] + (np.arange(columns) + 0.5) / columns * (high[0] - low[0])
         ys = low[1] + (np.arange(rows) + 0.5) / rows * (high[1] - low[1])
         grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
-        return np.rint(np.concatenate([crosses.reshape(-1, 2), grid])).astype(np.int64)
+        # a patch has an even side: the pixel that counts as its place lies half a px after its middle
+        return np.rint(np.concatenate([crosses, grid]) + 0.5).astype(np.int64)
 
     def _track(self, newest: _Open) -> None:
         assert self._shape is not None
@@ -229,6 +231,11 @@ class SparseExtractor:
     def _mark_motion(self, first: _Open, later: _Open) -> np.ndarray:
         """Motion of the landmarks between two open frames (P+1, 2), tracking px."""
         return self._places[later.slot] - self._places[first.slot]
+
+
+def _offsets(name: str) -> np.ndarray:
+    """Offsets (n, 2) of the patches of the point called ``name``, px at TRACK_D."""
+    return np.array(CROSS if name in LAYOUTS["all"] else TRIPLE, np.float64)
 
 
 def _region(grey: np.ndarray, scale: float, origin: np.ndarray, side: tuple[int, int]) -> np.ndarray:

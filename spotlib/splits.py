@@ -36,11 +36,17 @@ def make_folds(subjects: Sequence[str], *, folds: int, inner_share: float, seed:
     names = sorted(set(subjects))
     n_folds = len(names) if folds == 0 else folds
     if n_folds < 2:
-        raise SpotlibError(f"{n_folds} fold(s) of {len(names)} subject(s): at least 2 are needed; raise `folds` or add subjects")
+        raise SpotlibError(
+            f"{n_folds} fold(s) of {len(names)} subject(s): at least 2 are needed; raise `folds` or add subjects"
+        )
     if n_folds > len(names):
-        raise SpotlibError(f"{n_folds} folds of {len(names)} subjects: lower `folds` or set it to 0 (leave one subject out)")
+        raise SpotlibError(
+            f"{n_folds} folds of {len(names)} subjects: lower `folds` or set it to 0 (leave one subject out)"
+        )
     if len(names) - math.ceil(len(names) / n_folds) < 2:
-        raise SpotlibError(f"{len(names)} subjects in {n_folds} folds leave fewer than 2 for training; add subjects or folds")
+        raise SpotlibError(
+            f"{len(names)} subjects in {n_folds} folds leave fewer than 2 for training; add subjects or folds"
+        )
     order = np.random.default_rng([seed, 1]).permutation(len(names))
     groups = [sorted(names[i] for i in order[k::n_folds]) for k in range(n_folds)]
     made = []

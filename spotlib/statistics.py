@@ -1,5 +1,4 @@
-"""How sure a number is: intervals over subjects, paired comparisons, and differences told in words (METHOD
-section 6).
+"""How sure a number is: intervals over subjects, paired comparisons, words (METHOD section 6).
 
 The unit that is drawn is the subject, never the video or the event: events of one person resemble each other.
 F1 is always pooled, 2 TP / (predicted + truth) over summed counts, also inside every draw; it is never a mean
@@ -48,9 +47,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Difference(Estimate):
-    """First minus second system on the same ``subjects``: value, interval, and two-sided ``p`` of the paired
-    test.
-    """
+    """First minus second system on the same ``subjects``, with the two-sided ``p`` of the paired test."""
 
     p: float
     subjects: int
@@ -123,9 +120,7 @@ def bootstrap_f1(
     """
     table = _counts(counts)
     weights = _weights(len(table), draws, seed)  # (draws, S)
-    return Estimate(
-        float(pooled_f1(table.sum(axis=0))), *_interval(pooled_f1(weights @ table), level, len(table))
-    )
+    return Estimate(float(pooled_f1(table.sum(axis=0))), *_interval(pooled_f1(weights @ table), level, len(table)))
 
 
 def compare_f1(
@@ -148,8 +143,7 @@ def compare_f1(
     if different.any():
         who = common[int(np.argmax(different))]
         raise SpotlibError(
-            f"paired comparison: subject {who} has other true events in the other system; use one ground"
-            " truth"
+            f"paired comparison: subject {who} has other true events in the other system; use one ground truth"
         )
     value = float(pooled_f1(first.sum(axis=0)) - pooled_f1(second.sum(axis=0)))
     weights = _weights(len(common), draws, seed)  # (draws, S)
@@ -160,9 +154,7 @@ def compare_f1(
 def _permutation_p(first: np.ndarray, second: np.ndarray, *, draws: int, seed: int) -> float:
     n = len(first)
     if n <= _EXACT:
-        keep = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(
-            np.float64
-        )  # (2^S, S), 0 = all exchanged
+        keep = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)  # (2^S, S), 0 = all exchanged
     else:
         keep = np.random.default_rng([seed, 2]).integers(0, 2, size=(draws, n)).astype(np.float64)
     one, other = keep @ first + (1 - keep) @ second, keep @ second + (1 - keep) @ first
@@ -208,8 +200,7 @@ def verdict(difference: Difference, p_corrected: float | None = None, *, alpha: 
 
 
 def describe_difference(difference: Difference, first: str, second: str, *, what: str = "F1") -> str:
-    """The difference as a sentence; a difference whose interval contains 0 is called a tie (issue:
-    statistics).
+    """The difference as a sentence; a difference whose interval contains 0 is called a tie.
 
     >>> describe_difference(Difference(0.1, -0.02, 0.2, 0.08, 20), "SpotFormer", "K = 11", what="overall F1")
     'SpotFormer and K = 11 tie in overall F1 (difference +.10 [-.02, +.20], p = .080, 20 subjects).'
@@ -223,20 +214,18 @@ def describe_difference(difference: Difference, first: str, second: str, *, what
     numbers = f"(difference {difference}, {p}, {difference.subjects} subjects)"
     if difference.tie:
         return f"{first} and {second} tie in {what} {numbers}."
-    return f"{first} is {verdict(difference)} than {second} in {what} {numbers}."
+    # with few subjects the interval is too narrow; the exact test is not
+    doubt = ", but the paired test does not confirm it" if difference.p > 1 - LEVEL else ""
+    return f"{first} is {verdict(difference)} than {second} in {what}{doubt} {numbers}."
 
 
 def _counts(counts: pd.DataFrame | np.ndarray) -> np.ndarray:
     table = counts[list(COUNTS)].to_numpy() if isinstance(counts, pd.DataFrame) else np.asarray(counts)
     table = table.astype(np.float64)
     if table.ndim != 2 or table.shape[1] != 3 or not len(table):
-        raise SpotlibError(
-            f"counts have shape {table.shape}; one line per subject with tp, predicted, truth is needed"
-        )
+        raise SpotlibError(f"counts have shape {table.shape}; one line per subject with tp, predicted, truth is needed")
     if (table < 0).any() or (table[:, 0] > table[:, 1:].min(axis=1)).any():
-        raise SpotlibError(
-            "counts are impossible: a subject has more hits than predicted or true events; count again"
-        )
+        raise SpotlibError("counts are impossible: a subject has more hits than predicted or true events; count again")
     return table
 
 

@@ -53,7 +53,9 @@ class Material:
     """The training windows of many clips on one device, drawn as batches of 16-frame segments."""
 
     def __init__(self, clips: Sequence[Clip], *, neutral: bool, device: torch.device) -> None:
-        targets, starts, base = [], [], 0
+        targets: list[FrameTargets] = []
+        starts: list[int] = []
+        base = 0
         for clip in clips:
             of_clip = frame_targets(clip.events, clip.n_frames)
             targets.append(of_clip)
@@ -83,9 +85,7 @@ class Material:
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """Weight decay on Linear and Conv weights only: not on biases, norms or position embeddings (METHOD section 4)."""
-    decayed = [
-        module.weight for module in model.modules() if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)
-    ]
+    decayed = [module.weight for module in model.modules() if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)]
     chosen = {id(weight) for weight in decayed}
     rest = [p for p in model.parameters() if id(p) not in chosen]
     return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
@@ -140,7 +140,7 @@ def train(clips: Sequence[Clip], params: Params, *, device: torch.device) -> Ite
         losses = {name: float(value) / steps for name, value in sums.items()}
         if not np.isfinite(losses["loss"]):
             raise SpotlibError(f"epoch {index}: the loss is not a number; lower lr (now {params.lr:g})")
-        yield Epoch(index, (index + 1) * steps, schedule.get_last_lr()[0], losses, model)
+        yield Epoch(index, (index + 1) * steps, float(schedule.get_last_lr()[0]), losses, model)
         schedule.step()
 
 

@@ -29,10 +29,25 @@ class Variant:
 
 _ALL = (
     Variant("spotformer", "SpotFormer", "The method as published (METHOD section 3)."),
-    Variant("peaks", "Peak detector", "Is learning needed at all? A hand-crafted optical-flow peak detector.", {"system": "peaks"}),
+    Variant(
+        "peaks",
+        "Peak detector",
+        "Is learning needed at all? A hand-crafted optical-flow peak detector.",
+        {"system": "peaks"},
+    ),
     Variant("spotgcn", "SpoT-GCN", "The graph network that SpotFormer replaced (FG 2024).", {"system": "spotgcn"}),
-    Variant("no_contrastive", "without contrastive loss", "Does the supervised contrastive term help?", {"contrastive_weight": 0.0}),
-    Variant("no_flgp", "without FLGP", "Does pooling nodes into facial regions help? All nodes kept, one global max.", {"flgp": "none"}),
+    Variant(
+        "no_contrastive",
+        "without contrastive loss",
+        "Does the supervised contrastive term help?",
+        {"contrastive_weight": 0.0},
+    ),
+    Variant(
+        "no_flgp",
+        "without FLGP",
+        "Does pooling nodes into facial regions help? All nodes kept, one global max.",
+        {"flgp": "none"},
+    ),
     Variant("k11", "K = 11", "Is a window of 0.37 s long enough for macro-expressions?", {"window": 11}),
 )
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}

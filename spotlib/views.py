@@ -44,7 +44,7 @@ def _figure(run: Run, figure: figures.Figure) -> figures.Figure:
     return figure
 
 
-# -- the data -----------------------------------------------------------------------------------------------------------
+# -- the data --
 
 
 def videos_table(run: Run) -> tables.Table:
@@ -59,7 +59,9 @@ def videos_table(run: Run) -> tables.Table:
     frame = pd.DataFrame(rows, columns=["subject", "videos", "minutes", "MaE", "ME"])
     total = ["total", *(frame[c].sum() for c in frame.columns[1:])]
     frame.loc[len(frame)] = total
-    return _table(run, tables.Table("videos", _caption(run, f"Videos and annotated events of {run.dataset.name}."), frame))
+    return _table(
+        run, tables.Table("videos", _caption(run, f"Videos and annotated events of {run.dataset.name}."), frame)
+    )
 
 
 def durations_figure(run: Run) -> figures.Figure:
@@ -68,7 +70,7 @@ def durations_figure(run: Run) -> figures.Figure:
 
 
 def _example(run: Run, kind: str) -> tuple[Video, Event]:
-    """The event of ``kind`` whose nodes move most clearly, among the first videos; on real data the first with an apex."""
+    """The event of ``kind`` whose nodes move most, in the first videos; on real data the first with an apex."""
     best: tuple[float, Video, Event] | None = None
     for video in run.dataset.videos[:12]:
         seen = getattr(video, "event_visibility", None)
@@ -135,7 +137,9 @@ def window_figure(run: Run, kind: str) -> figures.Figure:
     clip = next(c for c in load_clips(run, [video.subject], run.params) if c.name == video.name)
     apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
     title = f"{video.name}, window of frame {apex} ({KIND_NAMES[kind]})"
-    return _figure(run, figures.window_heatmap(clip.windows[apex], title=title, name=f"window_{kind}", synthetic=_mark(run)))
+    return _figure(
+        run, figures.window_heatmap(clip.windows[apex], title=title, name=f"window_{kind}", synthetic=_mark(run))
+    )
 
 
 def motion_error_table(run: Run, *, videos: int = 8) -> Any:
@@ -158,13 +162,18 @@ def motion_error_table(run: Run, *, videos: int = 8) -> Any:
             sizes[gap].append(np.linalg.norm(exact, axis=-1)[whole].ravel())
     for gap, parts in errors.items():
         error, size = np.concatenate(parts), np.concatenate(sizes[gap])
-        rows.append([gap, *(round(float(v), 3) for v in (np.sqrt((size**2).mean()), np.median(error), np.percentile(error, 95)))])
+        rows.append(
+            [
+                gap,
+                *(round(float(v), 3) for v in (np.sqrt((size**2).mean()), np.median(error), np.percentile(error, 95))),
+            ]
+        )
     columns = ["gap (frames)", "true motion, rms (px)", "median error (px)", "95 % below (px)"]
     text = "Measured against exact motion of the ten nodes, head motion included, in px of the aligned crop."
     return _table(run, tables.Table("motion_error", _caption(run, text), pd.DataFrame(rows, columns=columns)))
 
 
-# -- training and results -----------------------------------------------------------------------------------------------
+# -- training and results --
 
 
 def folds_table(run: Run) -> tables.Table:
@@ -231,7 +240,7 @@ def timelines(run: Run, variant: str, *, count: int = 3) -> Any:
     ranked.sort(key=lambda item: item[:2])
     picked = [ranked[round(i)] for i in np.linspace(0, len(ranked) - 1, count)] if ranked else []
     shown = [
-        _figure(run, figures.timeline(row, name, run.scores(variant, row["fold"]), name=f"timeline_{i}"))
+        _figure(run, figures.timeline(row, name, run.scores(variant, row["fold"]), name=f"timeline-{variant}-{i}"))
         for i, (_, name, row) in enumerate(picked, 1)
     ]
     return report.together(shown)
@@ -260,5 +269,3 @@ def summary(run: Run, *variants: str) -> Any:
 def provenance(run: Run) -> Any:
     """Parameters, versions, commit, digests, seed, device, duration."""
     return report.provenance_table(run.provenance())
-
-

@@ -15,13 +15,16 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spotlib.errors import SpotlibError
 from spotlib.params import Params, make_params
 from spotlib.progress import log, setup_logging, watched
 from spotlib.provenance import CHECKOUT
 from spotlib.runner import Run, open_run
+
+if TYPE_CHECKING:
+    from traitlets.config import Config
 
 NOTEBOOKS = ("01_preprocess", "02_train", "03_ablations", "04_figures", "05_report")
 # names that steer a notebook without being parameters of a result
@@ -35,6 +38,7 @@ def notebook_run(namespace: dict[str, Any]) -> Run:
     SpotlibError if the cell injected by Papermill sets a name that does not exist.
     """
     setup_logging()
+    _short_errors()
     for name in _injected(namespace.get("In", [])):
         if name not in _STEERING:
             make_params({name: namespace[name]}, where="notebook")
@@ -48,12 +52,33 @@ def notebook_run(namespace: dict[str, Any]) -> Run:
     )
 
 
+def _short_errors() -> None:
+    """In a notebook, show a SpotlibError as its one line: a traceback says nothing more to the user."""
+    try:
+        shell = get_ipython()  # type: ignore[name-defined]
+    except NameError:
+        return
+
+    def show(shell: Any, kind: type, value: BaseException, trace: Any, tb_offset: int | None = None) -> list[str]:
+        line = f"SpotlibError: {value}"
+        shell._showtraceback(kind, value, [line])
+        return [line]
+
+    shell.set_custom_exc((SpotlibError,), show)
+
+
 def _injected(history: Sequence[str]) -> list[str]:
     """Names assigned by the latest cell that Papermill injected, from the kernel's input history."""
     for source in reversed(history):
         if source.lstrip().startswith("# Parameters"):
             tree = ast.parse(source)
-            return [t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)]
+            return [
+                t.id
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                for t in node.targets
+                if isinstance(t, ast.Name)
+            ]
     return []
 
 
@@ -98,55 +123,73 @@ def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
 
     if not source.is_file():
         raise SpotlibError(f"{source.name}: not found; run spotlib from a checkout that has the folder notebooks/")
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(".part.ipynb")
-    with _kernel_messages():
-        try:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _kernel() as config:
             papermill.execute_notebook(
                 str(source), str(part), parameters=parameters, kernel_name="python3", progress_bar=False,
-                log_output=True, cwd=str(Path.cwd()), request_save_on_cell_execute=False,
+                log_output=True, request_save_on_cell_execute=False, config=config,
             )  # fmt: skip
-        except PapermillExecutionError as error:
-            failed = target.with_suffix(".failed.ipynb")
-            os.replace(part, failed)
-            said = error.evalue if error.ename == "SpotlibError" else f"{error.ename}: {error.evalue}"
-            raise SpotlibError(f"{source.stem}: {str(said).splitlines()[0]} (the notebook as far as it came: {failed})") from None
-        except OSError as error:
-            raise SpotlibError(f"{target}: cannot be written ({os.strerror(error.errno or 5).lower()}); free some space") from None
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True) if target.exists() and part == target else None
-    os.replace(part, target)
+        os.replace(part, target)
+    except PapermillExecutionError as error:
+        if error.ename == "KeyboardInterrupt":  # Ctrl-C reached the kernel first
+            raise KeyboardInterrupt from None
+        failed = target.with_suffix(".failed.ipynb")
+        os.replace(part, failed)
+        said = str(error.evalue) if error.ename == "SpotlibError" else f"{error.ename}: {error.evalue}"
+        raise SpotlibError(f"{source.stem}: {_first_line(said)} (as far as it came: {failed})") from None
+    except OSError as error:
+        what = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise SpotlibError(f"{target}: cannot be written ({what}); free some space or choose another folder") from None
+    finally:
+        part.unlink(missing_ok=True)
     return target
 
 
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "it stopped")
+
+
 @contextlib.contextmanager
-def _kernel_messages() -> Iterator[None]:
-    """Let the kernel's log lines through to this terminal, and show its progress as a bar if somebody watches."""
-    logger = logging.getLogger("papermill")
-    handler = _Relay()
-    logger.addHandler(handler)
-    logger.setLevel(logging.WARNING)
-    logger.propagate = False
+def _kernel() -> Iterator[Config]:
+    """What a kernel needs: sockets in a short private folder (TCP ports collide now and then), and somebody to tell.
+
+    Its log lines come through to this terminal, and its progress is shown as a bar if somebody watches.
+    """
+    from traitlets.config import Config
+
+    logger, relay = logging.getLogger("papermill"), _Relay()
     with tempfile.TemporaryDirectory(prefix="spotlib-") as folder, contextlib.ExitStack() as stack:
-        before = {name: os.environ.get(name) for name in ("SPOTLIB_BATCH", "SPOTLIB_METER")}
-        os.environ["SPOTLIB_BATCH"] = "1"
-        if watched_before(before):
-            os.environ["SPOTLIB_METER"] = str(Path(folder) / "meter")
-            stack.enter_context(_Bar(Path(folder) / "meter"))
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            for name, value in before.items():
-                os.environ.pop(name, None) if value is None else os.environ.update({name: value})
+        bar = Path(folder) / "meter" if watched() else None
+        stack.enter_context(_environment(SPOTLIB_BATCH="1", SPOTLIB_METER=str(bar or ""), JUPYTER_RUNTIME_DIR=folder))
+        if bar is not None:
+            stack.enter_context(_Bar(bar))
+        logger.addHandler(relay)
+        stack.callback(logger.removeHandler, relay)
+        logger.setLevel(logging.WARNING)
+        logger.propagate = False
+        config = Config()
+        config.KernelManager.transport = "ipc"
+        yield config
 
 
-def watched_before(environment: dict[str, str | None]) -> bool:
-    """Whether this process is watched, judged by its environment before a kernel was started from it."""
-    import sys
+@contextlib.contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    """Set environment variables for what is started inside."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
-    return environment["SPOTLIB_BATCH"] != "1" and sys.stderr.isatty()
+
+_NO_NEWS = ("Passed unknown parameter", "Input notebook does not contain", "[IPKernelApp]")
 
 
 class _Relay(logging.Handler):
@@ -154,7 +197,7 @@ class _Relay(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage().rstrip()
-        if message and not message.startswith(("Passed unknown parameter", "Input notebook does not contain")):
+        if message and not message.startswith(_NO_NEWS):
             for line in message.splitlines():
                 log.info("  %s", line.split(" ", 1)[1] if line[:2].isdigit() and line[2:3] == ":" else line)
 
@@ -193,6 +236,3 @@ class _Bar(contextlib.AbstractContextManager):
     def __exit__(self, *_: object) -> None:
         self.ended.set()
         self.thread.join()
-
-
-__all__ = ["NOTEBOOKS", "execute", "notebook_run", "run_workbook", "watched"]

@@ -143,9 +143,7 @@ def _video(variant: str, seed: int, subject: str, video: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _spotted(
-    variant: str, truth: list[dict[str, Any]], rng: np.random.Generator, luck: float
-) -> list[dict[str, Any]]:
+def _spotted(variant: str, truth: list[dict[str, Any]], rng: np.random.Generator, luck: float) -> list[dict[str, Any]]:
     _, macro, micro, alarms, error = SKILL[variant]
     found = []
     for event in truth:
@@ -153,12 +151,8 @@ def _spotted(
             spread = error * (1 if event["kind"] == "micro" else 3) / luck
             onset = max(0, round(event["onset"] + rng.normal(0, spread)))
             offset = min(N_FRAMES - 1, max(onset + 4, round(event["offset"] + rng.normal(0, spread))))
-            kind = (
-                event["kind"] if rng.random() > 0.1 else {"micro": "macro", "macro": "micro"}[event["kind"]]
-            )
-            found.append(
-                _event(kind, onset, (onset + offset) // 2, offset, score=float(rng.uniform(0.25, 0.9)))
-            )
+            kind = event["kind"] if rng.random() > 0.1 else {"micro": "macro", "macro": "micro"}[event["kind"]]
+            found.append(_event(kind, onset, (onset + offset) // 2, offset, score=float(rng.uniform(0.25, 0.9))))
     for kind, length in (("micro", 12), ("macro", 40)):
         for _ in range(rng.poisson(alarms / luck)):
             onset = int(rng.integers(0, N_FRAMES - length))
@@ -178,9 +172,7 @@ def _curves(variant: str, fold: int, seed: int) -> list[dict[str, float]]:
             "lr": 1e-3 * 0.96**epoch,
             "loss": 0.5 + 2 * fall + rng.normal(0, 0.03),
         }
-        point |= {
-            name: (0.1 + 0.08 * i) * (0.3 + fall) + rng.normal(0, 0.004) for i, name in enumerate(LOSSES)
-        }
+        point |= {name: (0.1 + 0.08 * i) * (0.3 + fall) + rng.normal(0, 0.004) for i, name in enumerate(LOSSES)}
         if epoch % 2 == 1:
             rise = 1 / (1 + np.exp(-(epoch - 9) / 2.5))
             point |= {

@@ -12,7 +12,11 @@ from tests.conftest import TINY
 
 def spotlib(*arguments, cwd=None):
     done = subprocess.run(
-        [sys.executable, "-m", "spotlib.cli", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, timeout=300
+        [sys.executable, "-m", "spotlib.cli", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        timeout=300,
     )
     return done.returncode, done.stdout, done.stderr
 

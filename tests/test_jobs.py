@@ -25,7 +25,9 @@ def _kill_itself(x, beat):
 
 def test_results_come_in_order_from_processes():
     seen = []
-    assert run_jobs(_square, [(3,), (1,), (2,)], desc="d", unit="u", workers=2, on_done=lambda i, r: seen.append(r)) == [9, 1, 4]
+    assert run_jobs(
+        _square, [(3,), (1,), (2,)], desc="d", unit="u", workers=2, on_done=lambda i, r: seen.append(r)
+    ) == [9, 1, 4]
     assert sorted(seen) == [1, 4, 9]
 
 

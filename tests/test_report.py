@@ -33,9 +33,7 @@ def shown(value):
 
 
 def page_of(tmp_path, *cells, title="A <title>"):
-    notebook = new_notebook(
-        cells=list(cells), metadata={"kernelspec": {"name": "python3", "display_name": "p"}}
-    )
+    notebook = new_notebook(cells=list(cells), metadata={"kernelspec": {"name": "python3", "display_name": "p"}})
     source = tmp_path / "executed.ipynb"
     nbformat.write(notebook, source)
     target = render_notebook(source, tmp_path / "out" / "page.html", title=title)
@@ -62,9 +60,7 @@ def page(rows, tmp_path_factory):
         new_markdown_cell("## Results\n\n### In detail\n\n## Results"),
         code(shown(tables.subjects(evil)), shown(tables.folds(evil))),
         code(shown(report.together([figures.timeline(evil[1], name), figures.confusion(evil)]))),
-        code(
-            shown(report.provenance_table({"run": {"data": EVIL}, "parameters": {EVIL: True, "steps": None}}))
-        ),
+        code(shown(report.provenance_table({"run": {"data": EVIL}, "parameters": {EVIL: True, "steps": None}}))),
         code(new_output("stream", name="stdout", text=EVIL), source=f"print({EVIL!r})"),
         code(new_output("stream", name="stderr", text="10 %\r50 %\rdone\n"), source="train()"),
         code(new_output("stream", name="stderr", text=EVIL)),
@@ -77,9 +73,7 @@ def page(rows, tmp_path_factory):
 def test_nothing_comes_from_a_network_address(page):
     text, soup = page
     assert network_resources(text) == []
-    assert (
-        "default-src 'none'" in soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
-    )
+    assert "default-src 'none'" in soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
     for word in ("mathjax", "require.js", "cdnjs", "jsdelivr"):
         assert word not in text.lower()
 
@@ -136,9 +130,7 @@ def test_foreign_html_is_disarmed_and_widgets_are_dropped(tmp_path):
     html = "<script>x()</script><iframe src='http://e.org'></iframe><p onmouseover='x()'>text</p>"
     outputs = [
         new_output("display_data", data={"text/html": html}),
-        new_output(
-            "display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "bar"}
-        ),
+        new_output("display_data", data={"application/vnd.jupyter.widget-view+json": {}, "text/plain": "bar"}),
         new_output("display_data", data={"application/javascript": "x()"}),
         new_output("display_data", data={"text/markdown": "<script>x()</script>"}),
     ]
@@ -204,9 +196,7 @@ def test_summary_says_the_f1s_and_who_is_better(rows):
 
 def test_summary_calls_a_tie_a_tie(rows):
     twin = [{**row, "variant": "peaks", "system": "Peak detector"} for row in of(rows, "spotformer")]
-    assert (
-        "SpotFormer and Peak detector tie in overall F1" in report.summary(of(rows, "spotformer") + twin).text
-    )
+    assert "SpotFormer and Peak detector tie in overall F1" in report.summary(of(rows, "spotformer") + twin).text
 
 
 def test_summary_groups_variants_by_verdict(rows):

@@ -57,7 +57,9 @@ def test_a_damaged_row_is_computed_again_to_the_same_numbers(tiny, log):
     log.clear()
     after = tiny().train("spotformer")
     assert "fold 1 of spotformer: computed because its file is damaged" in log.text
-    timeless = [[{k: v for k, v in r.items() if k not in ("train_seconds", "arrays")} for r in rows] for rows in (before, after)]
+    timeless = [
+        [{k: v for k, v in r.items() if k not in ("train_seconds", "arrays")} for r in rows] for rows in (before, after)
+    ]
     assert json.dumps(timeless[0]) == json.dumps(timeless[1])
 
 
@@ -68,7 +70,9 @@ def test_a_damaged_features_file_is_computed_again(tiny, log):
     path.write_bytes(whole[: len(whole) // 2])
     run.features()
     assert "computing it again" in log.text
-    np.testing.assert_array_equal(run.motion(0).flow, open_run("demo", overrides=TINY, results=run.folder.parent).motion(0).flow)
+    np.testing.assert_array_equal(
+        run.motion(0).flow, open_run("demo", overrides=TINY, results=run.folder.parent).motion(0).flow
+    )
 
 
 def test_a_failed_fold_is_a_row_and_the_others_go_on(tiny):

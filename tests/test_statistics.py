@@ -190,6 +190,8 @@ def test_words():
     unknown = Difference(*[float("nan")] * 4, 0)
     assert verdict(unknown) == "not comparable"
     assert "cannot be compared" in describe_difference(unknown, "A", "B")
+    few = describe_difference(Difference(0.3, 0.2, 0.4, 0.125, 4), "A", "B")
+    assert few.startswith("A is better than B in F1, but the paired test does not confirm it (difference +.30")
     tie = describe_difference(Difference(0.004, -0.1, 0.1, 0.9, 12), "A", "B")
     assert tie == "A and B tie in F1 (difference .00 [-.10, +.10], p = .900, 12 subjects)."
 

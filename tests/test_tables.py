@@ -294,9 +294,7 @@ def test_names_cannot_leave_the_folder(tmp_path):
 
 
 def test_a_plain_frame_shows_itself():
-    frame = pd.DataFrame(
-        {"who": ["total"], "videos": [12345], "minutes": [1.5], "ok": [True], "none": [None]}
-    )
+    frame = pd.DataFrame({"who": ["total"], "videos": [12345], "minutes": [1.5], "ok": [True], "none": [None]})
     assert Table("t", "c", frame).shown.iloc[0].tolist() == ["total", "12 345", "1.50", "True", ""]
 
 

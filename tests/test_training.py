@@ -12,9 +12,7 @@ from spotlib.training import Material, network, parameter_groups, predict, train
 from tests.clips import planted_clip
 
 CPU = torch.device("cpu")
-SMALL = Params(
-    dim=16, heads=2, head_dim=8, dropout=0.0, epochs=2, steps_per_epoch=5, segments_per_batch=4, lr=2e-3
-)
+SMALL = Params(dim=16, heads=2, head_dim=8, dropout=0.0, epochs=2, steps_per_epoch=5, segments_per_batch=4, lr=2e-3)
 
 
 @pytest.fixture(scope="module")

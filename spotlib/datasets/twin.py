@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import hashlib
 import json
 from collections.abc import Iterator
@@ -41,14 +42,15 @@ CONTENT_VERSION = 1
 _NOT_CONTENT = ("name", "subjects", "videos_per_subject")
 
 
-@functools.lru_cache(maxsize=2)  # an actor holds textures and buffers of some 20 MB
+@functools.lru_cache(maxsize=2)  # an actor holds textures and buffers of some 40 MB
 def _actor(identity: Identity, size: tuple[int, int], face_width: float | None, grey: bool) -> Actor:
+    gc.collect()  # an actor and its stage know each other: without this they pile up, person by person
     return Actor(identity, size=size, face_width=face_width, grey=grey)
 
 
 @functools.lru_cache(maxsize=1024)
 def _field(identity: Identity, size: tuple[int, int], face_width: float | None, grey: bool) -> LandmarkField:
-    return LandmarkField.of(_actor(identity, size, face_width, grey))
+    return LandmarkField.of(Actor(identity, size=size, face_width=face_width, grey=grey))
 
 
 @dataclass(frozen=True)

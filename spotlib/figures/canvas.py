@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import functools
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, cast
@@ -63,9 +63,7 @@ def styled(draw: Callable[P, R]) -> Callable[P, R]:
 
 
 def new_figure(width: float, height: float, *, synthetic: bool | str = False) -> Canvas:
-    """An empty figure, inches; synthetic data is marked in the lower right corner, by the twin's name if
-    given.
-    """
+    """An empty figure, inches; ``synthetic`` (True or the twin's name) is marked in its lower right corner."""
     canvas = Canvas(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(canvas)
     if synthetic:
@@ -112,14 +110,14 @@ class Figure:
         }
         if kind not in metadata:
             raise SpotlibError(f"figure format {kind!r} is unknown; choose one of {', '.join(metadata)}")
+        # arrows take their scale from the axes before the first layout: lay out once, then draw
+        self.canvas.draw_without_rendering()
         buffer = io.BytesIO()
         self.canvas.savefig(buffer, format=kind, dpi=dpi, metadata=metadata[kind])
         return buffer.getvalue()
 
     def save(self, folder: Path | str, *, formats: Sequence[str] = ("png",), dpi: int = DPI) -> list[Path]:
-        """Write ``name``.png (and .svg, .pdf if asked for) into ``folder``, each atomically; return their
-        paths.
-        """
+        """Write ``name``.png (and .svg, .pdf if asked for) into ``folder``, atomically; return the paths."""
         if not self.name or not all((c.isascii() and c.isalnum()) or c in "-_" for c in self.name):
             raise SpotlibError(f"figure name {self.name!r}: use letters, digits, '-' and '_' only")
         made = []
@@ -159,3 +157,8 @@ def file_name(text: object) -> str:
     '---s-1-b-'
     """
     return "".join(c if (c.isascii() and c.isalnum()) or c in "-_" else "-" for c in escape.one_line(text))
+
+
+def joined_names(names: Iterable[str]) -> str:
+    """Names of variants as one part of a file name, at most 80 letters."""
+    return "-".join(map(file_name, names))[:80]

@@ -18,9 +18,7 @@ _BORDER_S = 0.5
 
 @styled
 def durations(events: pd.DataFrame, *, synthetic: bool | str = False, name: str = "durations") -> Figure:
-    """Distribution of event lengths by kind; ``events`` has the columns kind, onset, offset, fps
-    (`events_table`).
-    """
+    """Distribution of event lengths by kind; ``events`` as `events_table` gives them."""
     import seaborn as sns
 
     if events.empty:
@@ -51,9 +49,7 @@ def durations(events: pd.DataFrame, *, synthetic: bool | str = False, name: str 
         said.append(f"{len(own)} {text}, median {median:.2f} s, from {own.min():.2f} to {own.max():.2f} s")
     ax.axvline(_BORDER_S, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
     ax.set_xscale("log")
-    ticks = [
-        t for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50) if bins[0] <= t <= bins[-1]
-    ]
+    ticks = [t for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50) if bins[0] <= t <= bins[-1]]
     ax.xaxis.set_major_locator(FixedLocator(ticks))
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
@@ -72,8 +68,7 @@ def window_heatmap(
     nodes: tuple[str, ...] = (),
     name: str = "window",
 ) -> Figure:
-    """One SW-MRO window (K, V, 2) px: motion of each node from the window's first frame to its k-th (METHOD
-    section 2).
+    """One SW-MRO window (K, V, 2) px: motion of each node since the window's first frame (METHOD section 2).
 
     Shade is the length of the motion, arrows its direction. ``nodes`` names the columns (default: the layout
     with V nodes).
@@ -113,7 +108,5 @@ def window_heatmap(
         " nodes. Strongest motion"
         f" {strength.max():.2f} px at node {names[top[1]]}, gap {top[0]}."
     )
-    caption = (
-        "Shade: length of a node's motion since the window's first frame. Arrows: its direction in the image."
-    )
+    caption = "Shade: length of a node's motion since the window's first frame. Arrows: its direction in the image."
     return Figure(name, canvas, alt, caption)

@@ -92,14 +92,10 @@ def face_strip(
     return Figure(name or f"strip-{event.kind}-{file_name(title or event.onset)}", canvas, alt, caption)
 
 
-def _panel(
-    ax: Axes, frame: np.ndarray, nodes: np.ndarray, arrows: np.ndarray, box: tuple[int, int, int, int]
-) -> None:
+def _panel(ax: Axes, frame: np.ndarray, nodes: np.ndarray, arrows: np.ndarray, box: tuple[int, int, int, int]) -> None:
     left, top, right, bottom = box
     extent = (left - 0.5, right - 0.5, bottom - 0.5, top - 0.5)
-    ax.imshow(
-        frame[top:bottom, left:right], cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="lanczos"
-    )
+    ax.imshow(frame[top:bottom, left:right], cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="lanczos")
     for region, colour, marker, text in _REGIONS:
         at, vector = nodes[region], arrows[region]
         if not len(at):
@@ -167,8 +163,6 @@ def _ruler(ax: Axes, box: tuple[int, int, int, int], factor: float) -> None:
 
 
 def _moved_most(motion: np.ndarray) -> str:
-    lengths = {
-        text: np.linalg.norm(motion[region], axis=1) for region, _, _, text in _REGIONS if len(motion[region])
-    }
+    lengths = {text: np.linalg.norm(motion[region], axis=1) for region, _, _, text in _REGIONS if len(motion[region])}
     most = max(lengths, key=lambda text: float(lengths[text].max()))
     return f"at the apex the {most} moves most." if float(lengths[most].max()) > 1e-6 else "nothing moves."

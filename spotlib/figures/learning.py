@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from spotlib.errors import SpotlibError
 from spotlib.figures.canvas import BLACK, GREEN, GREY, KIND_COLOURS, Figure, file_name, new_figure, styled
-from spotlib.rows import KIND_NAMES, Row, check, dataset_name, done, label
+from spotlib.rows import KIND_NAMES, Row, check, done, label, twin_name
 
 # term of the row -> what it is called; colour by kind, line style by target
 _TERMS = {
@@ -39,10 +39,8 @@ def learning_curves(rows: Sequence[Row], *, name: str = "") -> Figure:
         raise SpotlibError(
             f"{label(list(rows))} has no learning curves: it is not trained by epochs, or no fold is finished"
         )
-    points = pd.concat(
-        [pd.DataFrame(row["curves"]).assign(line=f"{row['seed']}/{row['fold']}") for row in own]
-    )
-    canvas = new_figure(10, 4.2, synthetic=dataset_name(own[0]) if own[0]["synthetic"] else "")
+    points = pd.concat([pd.DataFrame(row["curves"]).assign(line=f"{row['seed']}/{row['fold']}") for row in own])
+    canvas = new_figure(10, 4.2, synthetic=twin_name(own))
     total, terms, inner = canvas.subplots(1, 3, width_ratios=[1, 1, 1.15])
     _total(total, points)
     _terms(terms, points)
@@ -55,9 +53,7 @@ def learning_curves(rows: Sequence[Row], *, name: str = "") -> Figure:
         *terms.get_legend_handles_labels(), loc="outside lower left", ncols=4, fontsize=8.5,
         columnspacing=1.2, handlelength=2.2,
     )  # fmt: skip
-    canvas.suptitle(
-        f"{label(own)}: {len(own)} fold{'s' if len(own) > 1 else ''}", fontsize=11, x=0.01, ha="left"
-    )
+    canvas.suptitle(f"{label(own)}: {len(own)} fold{'s' if len(own) > 1 else ''}", fontsize=11, x=0.01, ha="left")
     return Figure(
         name or f"learning-{file_name(own[0]['variant'])}", canvas, _alt(points, own),
         "Thin lines: folds; thick lines: their mean; circles: the epochs chosen on inner subjects (overall"
@@ -68,9 +64,7 @@ def learning_curves(rows: Sequence[Row], *, name: str = "") -> Figure:
 def _total(ax: Axes, points: pd.DataFrame) -> None:
     import seaborn as sns
 
-    sns.lineplot(
-        points, x="epoch", y="loss", units="line", estimator=None, ax=ax, color=GREY, linewidth=0.7, alpha=0.7
-    )
+    sns.lineplot(points, x="epoch", y="loss", units="line", estimator=None, ax=ax, color=GREY, linewidth=0.7, alpha=0.7)
     sns.lineplot(points, x="epoch", y="loss", errorbar=None, ax=ax, color=BLACK, linewidth=2)
     ax.set_title("training loss", loc="left")
     ax.set_ylabel("")
@@ -93,7 +87,7 @@ def _terms(ax: Axes, points: pd.DataFrame) -> None:
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_title("loss terms, mean of folds", loc="left")
+    ax.set_title("loss terms, unweighted", loc="left")
 
 
 def _inner(ax: Axes, points: pd.DataFrame, rows: Sequence[Row]) -> None:

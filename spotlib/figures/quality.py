@@ -1,136 +1,45 @@
-"""How good systems are: confusion of kinds, precision and recall, F1 over IoU, F1 with intervals."""
+"""How good systems are: precision and recall, F1 over IoU, F1 with intervals."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Rectangle
+from matplotlib.figure import Figure as Canvas
 
-from spotlib.errors import SpotlibError
-from spotlib.figures.canvas import BLACK, GREY, PALE, SYSTEM_STYLES, Figure, file_name, new_figure, styled
-from spotlib.intervals import KINDS, Kind
-from spotlib.matching import Protocol, match
+from spotlib.figures.canvas import GREY, PALE, SYSTEM_STYLES, Figure, joined_names, new_figure, styled
+from spotlib.intervals import KINDS
+from spotlib.matching import Protocol
 from spotlib.rows import (
     KIND_NAMES,
     MEASURES,
     Row,
     check,
     count,
-    dataset_name,
-    done,
-    events_of,
+    count_at,
+    finished_systems,
     hit_iou,
     label,
     metric,
     of_subjects,
     systems,
+    twin_name,
 )
 from spotlib.statistics import DRAWS, SEED, bootstrap_f1, short
 
 _LABEL = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.8}
-_CLASSES = ("MaE", "ME", "none")
 IOUS = tuple(round(0.3 + 0.05 * i, 2) for i in range(9))
-
-
-def confusion_counts(rows: Sequence[Row], *, protocol: Protocol = "clean") -> pd.DataFrame:
-    """Truth x prediction of MaE, ME and none, for rows of one variant; means over seeds.
-
-    Events are matched by interval regardless of kind. Row "none" holds false alarms, column "none" missed
-    events; none x none is not defined (NaN).
-    """
-    table = pd.DataFrame(0.0, index=list(_CLASSES), columns=list(_CLASSES))
-    for row in done(rows):
-        for video in row["videos"]:
-            truth, found = events_of(video, "truth"), events_of(video, protocol)
-            pairs = match(truth, found, iou=hit_iou(rows), protocol=protocol)
-            for m in pairs:
-                table.loc[KIND_NAMES[truth[m.truth].kind], KIND_NAMES[found[m.predicted].kind]] += 1
-            for i in set(range(len(truth))) - {m.truth for m in pairs}:
-                table.loc[KIND_NAMES[truth[i].kind], "none"] += 1
-            for j in set(range(len(found))) - {m.predicted for m in pairs}:
-                table.loc["none", KIND_NAMES[found[j].kind]] += 1
-    table.loc["none", "none"] = np.nan
-    return table / max(1, len({row["seed"] for row in done(rows)}))
-
-
-@styled
-def confusion(rows: Sequence[Row], *, protocol: Protocol = "clean", name: str = "") -> Figure:
-    """What is taken for what: one panel per variant, events matched by interval regardless of kind."""
-    import seaborn as sns
-
-    own = _finished(rows)
-    canvas = new_figure(1.2 + 3.6 * len(own), 3.9, synthetic=_twin(rows))
-    said = []
-    for ax, of_variant in zip(_row_of_axes(canvas, len(own)), own.values(), strict=True):
-        table = confusion_counts(of_variant, protocol=protocol)
-        share = table.div(table.sum(axis=1), axis=0)
-        share.loc["none"] = np.nan  # there is no number of "no events" to take a share of
-        sns.heatmap(
-            share, ax=ax, vmin=0, vmax=1, cmap="Blues", cbar=False, square=True, linewidths=2,
-            linecolor="white", mask=share.isna(),
-        )  # fmt: skip
-        for i, truth in enumerate(_CLASSES):
-            for j, found in enumerate(_CLASSES):
-                _cell(ax, i, j, table.loc[truth, found], share.loc[truth, found])
-        ax.set_yticklabels(_CLASSES, rotation=0)
-        ax.tick_params(left=False, bottom=False)
-        ax.set_xlabel("spotted as")
-        ax.set_ylabel("truth")
-        ax.set_title(label(of_variant), loc="left")
-        said.append(f"{label(of_variant)}: {_confusion_words(table)}")
-    caption = (
-        f"Events matched by interval (IoU of at least {hit_iou(rows):g}) regardless of kind; percentages"
-        " are of the true events"
-        " of a row. Lower row: false alarms. Right column: missed."
-    )
-    return Figure(
-        name or f"confusion-{_names(own)}",
-        canvas,
-        f"Confusion of kinds, {protocol} protocol. " + " ".join(said),
-        caption,
-    )
-
-
-def _cell(ax: Axes, i: int, j: int, number: float, share: float) -> None:
-    if np.isnan(number):
-        ax.add_patch(Rectangle((j, i), 1, 1, facecolor="#f4f4f4", edgecolor=PALE, hatch="//", linewidth=0))
-        return
-    if np.isnan(share):
-        ax.add_patch(Rectangle((j + 0.02, i + 0.02), 0.96, 0.96, facecolor="#f4f4f4", linewidth=0))
-    text = f"{number:.0f}" if abs(number - round(number)) < 1e-6 else f"{number:.1f}"
-    colour = "white" if share > 0.65 else BLACK
-    ax.text(j + 0.5, i + 0.42, text, ha="center", va="center", fontsize=13, color=colour)
-    if np.isfinite(share):
-        ax.text(j + 0.5, i + 0.72, f"{100 * share:.0f} %", ha="center", va="center", fontsize=9, color=colour)
-
-
-def _confusion_words(table: pd.DataFrame) -> str:
-    parts = []
-    for own, other in (("MaE", "ME"), ("ME", "MaE")):
-        parts.append(
-            f"of {table.loc[own].sum():g} {own}, {table.loc[own, own]:g} spotted as {own},"
-            f" {table.loc[own, other]:g} as {other},"
-            f" {table.loc[own, 'none']:g} missed"
-        )
-    return (
-        "; ".join(parts)
-        + f"; false alarms: {table.loc['none', 'MaE']:g} MaE, {table.loc['none', 'ME']:g} ME."
-    )
 
 
 @styled
 def precision_recall(rows: Sequence[Row], *, protocol: Protocol = "clean", name: str = "") -> Figure:
-    """Precision against recall per kind as the proposal-score threshold falls; the marker is the operating
-    point.
+    """Precision against recall per kind as the score threshold falls; a marker where systems operate.
 
     Curves end where each system's own thresholds stop. With several seeds each has its curve.
     """
-    own = _finished(rows)
-    canvas = new_figure(10, 4.4, synthetic=_twin(rows))
+    own = finished_systems(rows)
+    canvas = new_figure(10, 4.4, synthetic=twin_name(rows))
     axes = canvas.subplots(1, 2, sharey=True)
     said = []
     for ax, kind in zip(axes, KINDS, strict=True):
@@ -171,7 +80,10 @@ def precision_recall(rows: Sequence[Row], *, protocol: Protocol = "clean", name:
         " Grey: lines of equal F1. AP: average precision over the proposals kept."
     )
     return Figure(
-        name or f"precision-recall-{_names(own)}", canvas, "Precision and recall. " + " ".join(said), caption
+        name or f"precision-recall-{joined_names(own)}",
+        canvas,
+        "Precision and recall. " + " ".join(said),
+        caption,
     )
 
 
@@ -199,21 +111,18 @@ def f1_over_iou(
     rows: Sequence[Row], *, protocol: Protocol = "clean", ious: Sequence[float] = IOUS, name: str = ""
 ) -> Figure:
     """F1 of MaE, ME and both as the IoU that a hit needs goes from .3 to .7."""
-    own = _finished(rows)
-    canvas = new_figure(10, 3.9, synthetic=_twin(rows))
+    own = finished_systems(rows)
+    canvas = new_figure(10, 3.9, synthetic=twin_name(rows))
     axes = canvas.subplots(1, 3, sharey=True)
     values: dict[tuple[str, str], list[float]] = {}
-    for iou in ious:
-        counts = count(done(rows), protocol=protocol, iou=iou)
+    for counts in count_at(rows, ious, protocol=protocol).values():
         for variant in own:
             for measure in MEASURES:
                 sums = of_subjects(counts[counts.variant == variant], measure).sum()
                 total = sums.predicted + sums.truth
                 values.setdefault((variant, measure), []).append(2 * sums.tp / total if total else np.nan)
     for ax, measure in zip(axes, MEASURES, strict=True):
-        for (variant, of_variant), (colour, marker, line) in zip(
-            own.items(), SYSTEM_STYLES * 9, strict=False
-        ):
+        for (variant, of_variant), (colour, marker, line) in zip(own.items(), SYSTEM_STYLES * 9, strict=False):
             ax.plot(
                 ious,
                 values[variant, measure],
@@ -236,7 +145,7 @@ def f1_over_iou(
     ]
     caption = f"The dashed line is the border that counts in all tables, IoU of at least {hit_iou(rows):g}."
     return Figure(
-        name or f"f1-over-iou-{_names(own)}",
+        name or f"f1-over-iou-{joined_names(own)}",
         canvas,
         "F1 over the IoU needed for a hit. " + " ".join(said),
         caption,
@@ -247,13 +156,11 @@ def f1_over_iou(
 def intervals_forest(
     rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED, name: str = ""
 ) -> Figure:
-    """F1 with 95 % intervals over subjects, one line per variant, for MaE, ME and both; failed variants say
-    so.
-    """
+    """F1 with 95 % intervals over subjects by variant, for MaE, ME and both; failed variants say so."""
     check(rows)
     by_variant = systems(rows)
     counts = count(rows, protocol=protocol)
-    canvas = new_figure(10, 1.5 + 0.36 * len(by_variant), synthetic=_twin(rows))
+    canvas = new_figure(10, 1.5 + 0.36 * len(by_variant), synthetic=twin_name(rows))
     axes = canvas.subplots(1, 3, sharey=True)
     said = []
     for ax, measure in zip(axes, MEASURES, strict=True):
@@ -268,11 +175,7 @@ def intervals_forest(
             found = bootstrap_f1(table, draws=draws, seed=seed)
             ax.plot([found.low, found.high], [y, y], color=colour, linewidth=2.4, solid_capstyle="butt")
             ax.plot(found.value, y, marker, color=colour, markersize=7, markeredgecolor="white")
-            side = (
-                ("left", found.high + 0.025)
-                if np.nan_to_num(found.high) < 0.72
-                else ("right", found.low - 0.025)
-            )
+            side = ("left", found.high + 0.025) if np.nan_to_num(found.high) < 0.72 else ("right", found.low - 0.025)
             ax.text(
                 side[1] if np.isfinite(side[1]) else 0.5,
                 y,
@@ -298,44 +201,13 @@ def intervals_forest(
         " tie: systems share their subjects, see the paired differences."
     )
     return Figure(
-        name or f"forest-{_names(by_variant)}", canvas, "F1 with 95 % intervals. " + " ".join(said), caption
+        name or f"forest-{joined_names(by_variant)}",
+        canvas,
+        "F1 with 95 % intervals. " + " ".join(said),
+        caption,
     )
 
 
-def _finished(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    check(rows)
-    own = systems(done(rows))
-    if not own:
-        raise SpotlibError(
-            "no finished fold: nothing can be drawn; see the failed rows and run the training again"
-        )
-    return own
-
-
-def _twin(rows: Sequence[Row]) -> str:
-    return dataset_name(rows[0]) if rows[0]["synthetic"] else ""
-
-
-def _names(own: dict[str, list[Row]]) -> str:
-    return "-".join(file_name(variant) for variant in own)[:80]
-
-
-def _row_of_axes(canvas, n: int) -> list[Axes]:  # type: ignore[no-untyped-def]
-    return list(np.atleast_1d(canvas.subplots(1, n)))
-
-
-def _shared_legend(canvas, ax: Axes) -> None:  # type: ignore[no-untyped-def]
+def _shared_legend(canvas: Canvas, ax: Axes) -> None:
     handles, labels = ax.get_legend_handles_labels()
-    if all(isinstance(h, Line2D) for h in handles):
-        canvas.legend(handles, labels, loc="outside upper left", ncols=min(5, len(handles)))
-
-
-__all__ = [
-    "IOUS",
-    "Kind",
-    "confusion",
-    "confusion_counts",
-    "f1_over_iou",
-    "intervals_forest",
-    "precision_recall",
-]
+    canvas.legend(handles, labels, loc="outside upper left", ncols=min(5, len(handles)))

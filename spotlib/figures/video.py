@@ -14,7 +14,7 @@ from spotlib.errors import SpotlibError
 from spotlib.figures.canvas import BLACK, GREY, KIND_COLOURS, PALE, Figure, file_name, new_figure, styled
 from spotlib.intervals import KINDS, Event, Kind
 from spotlib.matching import Protocol, match
-from spotlib.rows import KIND_NAMES, Row, dataset_name, events_of, hit_iou, label, parameter
+from spotlib.rows import KIND_NAMES, Row, events_of, hit_iou, label, parameter, twin_name
 
 # columns of the apex scores: METHOD section 3 for networks; the peak detector's signal has micro, macro
 _NETWORK = {Kind.MICRO: 6, Kind.MACRO: 7}
@@ -41,13 +41,10 @@ def timeline(
     """
     of_video = next((v for v in row.get("videos", ()) if v["video"] == video), None)
     if of_video is None:
-        raise SpotlibError(
-            f"video {video!r} is not in fold {row['fold']} of {label([row])}; choose one of its tests"
-        )
+        raise SpotlibError(f"video {video!r} is not in fold {row['fold']} of {label([row])}; choose one of its tests")
     fps, n_frames, gaps, iou = of_video["fps"], of_video["n_frames"], of_video["gaps"], hit_iou([row])
     scores = None if arrays is None else arrays.get(f"{video}/scores")
-    mark = dataset_name(row) if row["synthetic"] else ""
-    canvas = new_figure(10, 5.0 if scores is not None else 3.0, synthetic=mark)
+    canvas = new_figure(10, 5.0 if scores is not None else 3.0, synthetic=twin_name([row]))
     ratios = [1.7, 1.0] * 2 if scores is not None else [1.0] * 2
     axes = list(canvas.subplots(len(ratios), 1, sharex=True, height_ratios=ratios))
     said, counted = [], []
@@ -71,9 +68,8 @@ def timeline(
     who = f"{label([row])}, fold {row['fold']}, protocol {protocol}"
     canvas.suptitle(title or f"{video}: {who}", fontsize=11, x=0.01, ha="left")
     canvas.legend(handles=_legend(bool(gaps)), loc="outside upper right", ncols=4, borderaxespad=0.2)
-    alt = (
-        f"Timeline of video {video} of subject {of_video['subject']}, {n_frames / fps:.1f} s, {who}. "
-        + " ".join(said)
+    alt = f"Timeline of video {video} of subject {of_video['subject']}, {n_frames / fps:.1f} s, {who}. " + " ".join(
+        said
     )
     caption = f"{video}: {'; '.join(counted)} (hit: IoU of at least {iou:g})."
     return Figure(name or f"timeline-{file_name(row['variant'])}-{file_name(video)}", canvas, alt, caption)
@@ -110,7 +106,7 @@ def _bars(
 ) -> None:  # fmt: skip
     colour = KIND_COLOURS[kind]
     hit_truth, hit_found = {t for t, _ in pairs}, {p for _, p in pairs}
-    middles: dict[tuple[float, int], tuple[float, float]] = {}
+    edges: dict[tuple[float, int], tuple[float, float, float]] = {}  # middle (s), lower and upper edge
     for y, events, hits, otherwise in (
         (_TRUTH, truth, hit_truth, "miss"),
         (_SPOTTED, found, hit_found, "alarm"),
@@ -118,15 +114,15 @@ def _bars(
         for i, (event, (lane, lanes)) in enumerate(zip(events, _lanes(events), strict=True)):
             height = 2 * _THICK / lanes
             at = y + _THICK - (lane + 0.5) * height
-            middles[y, i] = ((event.onset + event.offset + 1) / 2 / fps, at)
+            edges[y, i] = ((event.onset + event.offset + 1) / 2 / fps, at - height / 2, at + height / 2)
             _bar(ax, event, at, height, fps, colour, "hit" if i in hits else otherwise)
     for event in truth:
         if event.apex is not None:
             x = (event.apex + 0.5) / fps
             ax.plot([x, x], [_TRUTH + _THICK, _TRUTH + _THICK + 0.22], color=BLACK, linewidth=1.2)
     for t, p in pairs:
-        (x0, _), (x1, _) = middles[_TRUTH, t], middles[_SPOTTED, p]
-        ax.plot([x0, x1], [_TRUTH - _THICK, _SPOTTED + _THICK], color=colour, linewidth=1.0)
+        (x0, y0, _), (x1, _, y1) = edges[_TRUTH, t], edges[_SPOTTED, p]
+        ax.plot([x0, x1], [y0, y1], color=BLACK, linewidth=1.0, zorder=4)
     ax.set_yticks([_SPOTTED, _TRUTH], ["spotted", "true"])
     ax.set_ylim(-0.75, 1.75)
     ax.tick_params(left=False, bottom=False)
@@ -135,9 +131,7 @@ def _bars(
 
 
 def _lanes(events: Sequence[Event]) -> list[tuple[int, int]]:
-    """Lane of each event and the number of lanes of its cluster, so that overlapping events share a row's
-    height.
-    """
+    """Lane of each event and number of lanes of its cluster: overlapping events share a row's height."""
     lane = [0] * len(events)
     clusters: list[list[int]] = []
     for i in sorted(range(len(events)), key=lambda i: events[i].onset):
@@ -158,9 +152,7 @@ def _bar(ax: Axes, event: Event, middle: float, height: float, fps: float, colou
         "alarm": {"facecolor": "white", "edgecolor": colour, "hatch": "//////"},
     }
     start, length = event.onset / fps, event.length / fps
-    ax.add_patch(
-        Rectangle((start, middle - height / 2), length, height, linewidth=1.2, zorder=3, **looks[outcome])
-    )
+    ax.add_patch(Rectangle((start, middle - height / 2), length, height, linewidth=1.2, zorder=3, **looks[outcome]))
 
 
 def _mark_gaps(ax: Axes, gaps: Sequence[Sequence[int]], fps: float) -> None:
@@ -182,9 +174,7 @@ def _legend(gaps: bool) -> list[Patch]:
         Patch(facecolor="white", edgecolor=GREY, linestyle=(0, (2, 1)), label="missed"),
         Patch(facecolor="white", edgecolor=GREY, hatch="//////", label="false alarm"),
     ]
-    return handles + (
-        [Patch(facecolor="#f4f4f4", edgecolor=PALE, hatch="xxx", label="no face")] if gaps else []
-    )
+    return handles + ([Patch(facecolor="#f4f4f4", edgecolor=PALE, hatch="xxx", label="no face")] if gaps else [])
 
 
 def _in_words(

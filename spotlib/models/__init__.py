@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -74,12 +75,8 @@ def gflop(model: nn.Module, frames: int, nodes: int) -> float:
     """
     from torch.utils.flop_counter import FlopCounterMode
 
-    device = next(model.parameters()).device
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            model(torch.zeros(1, frames, nodes, 2, device=device))
-    finally:
-        model.train(training)
+    # without data and on no device: attention is then made of matrix products, which the counter knows
+    empty = copy.deepcopy(model).to("meta").eval()
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        empty(torch.zeros(1, frames, nodes, 2, device="meta"))
     return counter.get_total_flops() / 1e9

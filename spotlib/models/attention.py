@@ -1,10 +1,10 @@
 """Softmax attention over short sequences: 10 nodes or 17 frames, thousands of sequences at once.
 
-General attention kernels are built for long sequences. Here a score matrix is 10 x 10, so moving the heads
-about and a softmax over rows shorter than a vector register cost ten times the arithmetic. `attend` therefore
-takes queries, keys and values of a head as one chunk (one copy instead of three) and, on the CPU, does
-softmax and its gradient by hand; everywhere else it is `scaled_dot_product_attention`, which stays the
-reference in the tests.
+General attention kernels are built for long sequences. With 10 tokens, moving the heads about, calling a
+matrix product per sequence and a softmax over rows shorter than a vector register cost far more than the
+arithmetic. On the CPU the *sequences* are therefore the innermost axis, so that every step is one long vector
+operation over all of them, forward and backward. Elsewhere it is `scaled_dot_product_attention`; the tests
+compare the two.
 """
 
 from __future__ import annotations
@@ -15,57 +15,85 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+SHORT = 32  # longest sequence for which vector operations token by token beat matrix products
 
-def attend(qkv: Tensor, *, mask: Tensor | None = None, dropout: float = 0.0) -> Tensor:
-    """softmax(q k^T / sqrt(d)) v of every head (METHOD section 3.2).
+
+def self_attention(
+    x: Tensor, weight: Tensor, *, heads: int, mask: Tensor | None = None, dropout: float = 0.0
+) -> Tensor:
+    """softmax(q k^T / sqrt(d)) v of every head, with [q, k, v] = weight x (METHOD section 3.2).
 
     Args:
-        qkv: (B, L, H, 3 d): for every sequence, token and head the query, key and value behind each other.
-        mask: (L, L) bool, True where query row may see key column; None = everything.
+        x: (L, B, D): tokens, sequences, channels.
+        weight: (3 H d, D): rows of queries, keys and values, each head by head.
+        heads: H.
+        mask: (L, L) bool, True where the query in a row may see the key in a column; None = everything.
         dropout: probability of dropping an attention weight (0 at evaluation).
 
     Returns:
-        (B, L, H d), the heads side by side.
+        (L, B, H d), the heads side by side.
     """
-    sequences, length, heads, width = qkv.shape
-    if qkv.device.type == "cpu" and dropout == 0.0 and qkv.dtype in (torch.float32, torch.float64):
-        return _ShortAttention.apply(qkv, mask)
-    q, k, v = qkv.transpose(1, 2).split(width // 3, dim=-1)  # each (B, H, L, d)
+    length, b, dim = x.shape
+    if x.device.type == "cpu" and length <= SHORT:
+        qkv = weight @ x.reshape(-1, dim).t()  # (3 H d, L B)
+        out = _ShortAttention.apply(qkv.view(3, heads, -1, length, b), mask, dropout)  # (H, d, L, B)
+        return (
+            out.view(-1, length * b).t().view(length, b, -1)
+        )  # a view: the next product takes it transposed
+    q, k, v = F.linear(x, weight).view(length, b, 3, heads, -1).permute(2, 1, 3, 0, 4)  # each (B, H, L, d)
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)  # (B, H, L, d)
-    return out.transpose(1, 2).reshape(sequences, length, heads * (width // 3))
+    return out.permute(2, 0, 1, 3).flatten(2)  # (L, B, H d)
 
 
 class _ShortAttention(torch.autograd.Function):
-    """`attend` in batched matrix products, with its gradient written out."""
+    """Attention with the sequences innermost: (3, H, d, L, B) -> (H, d, L, B), and its gradient written out.
+
+    In shapes, i stands for queries and j for keys.
+    """
 
     @staticmethod
-    def forward(ctx, qkv: Tensor, mask: Tensor | None) -> Tensor:
-        b, length, heads, width = qkv.shape
-        d = width // 3
-        chunk = qkv.transpose(1, 2).reshape(b * heads, length, width)  # (B H, L, 3 d), one copy
-        q, k, v = chunk.split(d, dim=-1)  # (B H, L, d) views
-        scores = torch.bmm(q, k.transpose(1, 2)).mul_(1 / math.sqrt(d))  # (B H, L, L)
+    def forward(ctx, qkv: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
+        q, k, v = qkv.unbind(0)  # (H, d, L, B)
+        q = q * (1 / math.sqrt(q.shape[1]))
+        scores = _over_channels(q, k)  # (H, i, j, B)
         if mask is not None:
-            scores.masked_fill_(~mask, -math.inf)
-        # torch.softmax needs five times as long on rows shorter than a vector register
-        weights = scores.sub_(scores.amax(-1, keepdim=True)).exp_()
-        weights /= weights.sum(-1, keepdim=True)
-        out = torch.bmm(weights, v)  # (B H, L, d)
-        ctx.save_for_backward(chunk, weights)
-        ctx.heads = heads
-        return out.view(b, heads, length, d).transpose(1, 2).reshape(b, length, heads * d)
+            scores.masked_fill_(~mask[:, :, None], -math.inf)
+        weights = scores.sub_(scores.amax(2, keepdim=True)).exp_()
+        total = weights.sum(2)[:, None]  # (H, 1, i, B)
+        keep = torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
+        kept = weights if keep is None else weights * keep
+        out = _over_tokens(kept.transpose(1, 2), v).div_(total)  # (H, d, i, B)
+        ctx.save_for_backward(q, k, v, weights, keep, total, out)
+        return out
 
     @staticmethod
-    def backward(ctx, grad: Tensor) -> tuple[Tensor, None]:
-        chunk, weights = ctx.saved_tensors
-        rows, length, width = chunk.shape
-        d, heads = width // 3, ctx.heads
-        q, k, v = chunk.split(d, dim=-1)
-        grad = grad.view(-1, length, heads, d).transpose(1, 2).reshape(rows, length, d)
-        grad_v = torch.bmm(weights.transpose(1, 2), grad)
-        grad_scores = torch.bmm(grad, v.transpose(1, 2)).mul_(weights)  # softmax: w (g - sum(w g))
-        grad_scores.sub_(weights * grad_scores.sum(-1, keepdim=True)).mul_(1 / math.sqrt(d))
-        grad_chunk = torch.cat(
-            [torch.bmm(grad_scores, k), torch.bmm(grad_scores.transpose(1, 2), q), grad_v], dim=-1
-        )
-        return grad_chunk.view(-1, heads, length, width).transpose(1, 2), None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, None, None]:
+        q, k, v, weights, keep, total, out = ctx.saved_tensors
+        grad = grad / total  # (H, d, i, B), as the weights saved are not normalised
+        # softmax: w (g - sum over keys of w g), and that sum is the one over channels of output x gradient
+        shared = (grad * out).sum(1)[:, :, None]  # (H, i, 1, B)
+        grad_scores = _over_channels(grad, v)  # (H, i, j, B)
+        if keep is not None:
+            grad_scores.mul_(keep)
+        grad_scores.sub_(shared).mul_(weights)
+        result = grad.new_empty(3, *grad.shape)
+        _over_tokens(grad_scores.transpose(1, 2), k, out=result[0]).mul_(1 / math.sqrt(q.shape[1]))
+        _over_tokens(grad_scores, q, out=result[1])
+        _over_tokens(weights if keep is None else weights * keep, grad, out=result[2])
+        return result, None, None
+
+
+def _over_channels(a: Tensor, b: Tensor) -> Tensor:
+    """(H, d, i, B), (H, d, j, B) -> (H, i, j, B): sum over channels of a[i] b[j]."""
+    result = a[:, 0, :, None] * b[:, 0, None]
+    for c in range(1, a.shape[1]):
+        result.addcmul_(a[:, c, :, None], b[:, c, None])
+    return result
+
+
+def _over_tokens(a: Tensor, b: Tensor, *, out: Tensor | None = None) -> Tensor:
+    """(H, i, j, B), (H, d, i, B) -> (H, d, j, B): sum over tokens i of a[i] b[i]."""
+    out = torch.mul(a[:, None, 0], b[:, :, 0, None], out=out)
+    for i in range(1, a.shape[1]):
+        out.addcmul_(a[:, None, i], b[:, :, i, None])
+    return out

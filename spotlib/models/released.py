@@ -142,7 +142,7 @@ def load_released(model: nn.Module, state: Mapping[str, np.ndarray | Tensor]) ->
     own = dict(model.named_parameters()) | dict(model.named_buffers())
     with torch.no_grad():
         for released, ours in names.items():
-            value = _rearranged(released, given[released], model)
+            value = _rearranged(released, given[released])
             if value.shape != own[ours].shape:
                 raise SpotlibError(
                     f"released weights: {released} has shape {tuple(given[released].shape)}, unlike {ours}"
@@ -151,13 +151,8 @@ def load_released(model: nn.Module, state: Mapping[str, np.ndarray | Tensor]) ->
             own[ours].copy_(value)
 
 
-def _rearranged(released: str, value: Tensor, model: nn.Module) -> Tensor:
+def _rearranged(released: str, value: Tensor) -> Tensor:
     """A released tensor in our layout."""
-    if released.endswith("to_qkv.weight"):  # rows (3, H, d) -> (H, 3, d)
-        heads = model.config.heads
-        if value.shape[0] % (3 * heads):
-            return value
-        return value.view(3, heads, -1, value.shape[1]).transpose(0, 1).reshape(value.shape)
     if released.endswith("downCNN.weight") and value.ndim == 3:  # Conv1d (out, in, 3) -> Linear (out, 3 in)
         return value.transpose(1, 2).reshape(value.shape[0], KERNEL * value.shape[1])
     if value.ndim == 4:  # Conv2d (out, in, kernel, 1) -> Linear (out, kernel in)

@@ -1,9 +1,9 @@
 """SpotFormer (METHOD section 3): a multi-scale spatio-temporal transformer on the motion of facial nodes.
 
 Read from the bottom: `SpotFormer.forward` follows the paper's figure. Letters in shape comments: N windows, T
-frames, V nodes, R regions, D channels. Between modules tokens lie as (N, V, T, D): frames of a node are
-neighbours in memory, so that temporal attention and downsampling are views, and Linear and BatchNorm see one
-matrix (N V T, D).
+frames, V nodes, R regions, D channels, B sequences. Tokens lie as (V, T, N, D), windows inside of nodes and
+frames: Linear and BatchNorm see one matrix (V T N, D), the axis that a block attends over comes first, and
+pooling nodes or frames takes whole blocks of memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from spotlib.errors import SpotlibError
-from spotlib.models.attention import attend
+from spotlib.models.attention import self_attention
 from spotlib.models.graph import FACE_EDGES, FaceGraph
 
 KERNEL, STRIDE = 3, 2  # of all four temporal downsamplings
@@ -103,16 +103,13 @@ class Attention(nn.Module):
         inner = c.heads * c.head_dim
         self.heads, self.dropout = c.heads, c.dropout
         self.norm = ChannelNorm(c.dim)
-        self.qkv = nn.Linear(
-            c.dim, 3 * inner, bias=False
-        )  # rows head by head: q, k, v of head 0, of head 1, ...
+        self.qkv = nn.Linear(c.dim, 3 * inner, bias=False)  # rows: queries, keys, values; each head by head
         self.out = nn.Linear(inner, c.dim)
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        b, length, _ = x.shape  # (B, L, D)
-        qkv = self.qkv(self.norm(x)).view(b, length, self.heads, -1)  # (B, L, H, 3 d)
-        out = attend(qkv, mask=mask, dropout=self.dropout if self.training else 0.0)  # (B, L, H d)
-        return F.dropout(self.out(out), self.dropout, self.training)  # (B, L, D)
+        dropout = self.dropout if self.training else 0.0
+        x = self_attention(self.norm(x), self.qkv.weight, heads=self.heads, mask=mask, dropout=dropout)
+        return F.dropout(self.out(x), self.dropout, self.training)  # (L, B, D)
 
 
 class FeedForward(nn.Module):
@@ -126,12 +123,12 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(c.mlp or c.dim, c.dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.dropout(F.gelu(self.up(self.norm(x))), self.dropout, self.training)  # (B, L, mlp)
-        return F.dropout(self.down(x), self.dropout, self.training)  # (B, L, D)
+        x = F.dropout(F.gelu(self.up(self.norm(x))), self.dropout, self.training)  # (L, B, mlp)
+        return F.dropout(self.down(x), self.dropout, self.training)  # (L, B, D)
 
 
 class Block(nn.Module):
-    """Attention and feed-forward with residuals, over one axis of sequences."""
+    """Attention and feed-forward with residuals, over the first axis."""
 
     def __init__(self, c: SpotFormerConfig) -> None:
         super().__init__()
@@ -139,8 +136,8 @@ class Block(nn.Module):
         self.ff = FeedForward(c)
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        x = x + self.attention(x, mask)  # (B, L, D)
-        return x + self.ff(x)  # (B, L, D)
+        x = x + self.attention(x, mask)  # (L, B, D)
+        return x + self.ff(x)  # (L, B, D)
 
 
 class SpaceTime(nn.Module):
@@ -157,21 +154,18 @@ class SpaceTime(nn.Module):
         )
 
     def over_space(self, x: Tensor) -> Tensor:
-        n, v, t, d = x.shape
-        x = x.transpose(1, 2).reshape(n * t, v, d)  # (N T, V, D)
-        return self.space(x, self.mask).view(n, t, v, d).transpose(1, 2)  # (N, V, T, D)
+        return self.space(x.flatten(1, 2), self.mask).view(x.shape)  # T N sequences of V tokens
 
     def over_time(self, x: Tensor) -> Tensor:
-        n, v, t, d = x.shape
-        return self.time(x.reshape(n * v, t, d)).view(n, v, t, d)
+        return over_frames(self.time, x)
 
     def over_all(self, x: Tensor) -> Tensor:
-        n, v, t, d = x.shape
         mask = self.mask
         if mask is not None:  # neighbours at any two frames
-            mask = mask.repeat_interleave(t, 0).repeat_interleave(t, 1)  # (V T, V T)
-        x = x.reshape(n, v * t, d)  # (N, V T, D)
-        return self.time(self.space(x, mask), mask).view(n, v, t, d)
+            frames = x.shape[1]
+            mask = mask.repeat_interleave(frames, 0).repeat_interleave(frames, 1)  # (V T, V T)
+        tokens = x.flatten(0, 1)  # (V T, N, D)
+        return self.time(self.space(tokens, mask), mask).view(x.shape)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.order == "space-then-time":
@@ -192,9 +186,8 @@ class RegionPool(nn.Module):
         self.norm = ChannelNorm(c.dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        parts = self.norm(x).split(self.regions, dim=1)  # each (N, nodes of the region, T, D)
-        pooled = [part.mean(1, keepdim=True) if self.mean else part.amax(1, keepdim=True) for part in parts]
-        return torch.cat(pooled, dim=1)  # (N, R, T, D)
+        parts = self.norm(x).split(self.regions)  # each (nodes of the region, T, N, D)
+        return torch.stack([part.mean(0) if self.mean else part.amax(0) for part in parts])  # (R, T, N, D)
 
 
 class Downsample(nn.Module):
@@ -211,25 +204,18 @@ class Downsample(nn.Module):
         self.conv = nn.Linear(KERNEL * c.dim, c.dim, bias=False) if c.downsample == "conv" else None
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norm(x)  # (N, V, T, D)
+        x = self.norm(x)  # (V, T, N, D)
         fill = float("-inf") if self.kind == "max" else 0.0
         if self.padding:
-            x = F.pad(x, (0, 0, self.padding, self.padding), value=fill)
-        taps = x.unfold(2, KERNEL, STRIDE)  # (N, V, T', D, 3), a view
+            x = F.pad(x, (0, 0, 0, 0, self.padding, self.padding), value=fill)
+        taps = x.unfold(1, KERNEL, STRIDE)  # (V, T', N, D, 3), a view
         if self.conv is not None:
-            return self.conv(taps.transpose(-1, -2).flatten(-2))  # (N, V, T', D)
+            return self.conv(taps.transpose(-1, -2).flatten(-2))  # (V, T', N, D)
         if self.kind == "max":
-            return taps.amax(-1)  # (N, V, T', D)
-        inside = (
-            x.new_zeros(x.shape[2])
-            .index_fill_(0, self._true_frames(x), 1.0)
-            .unfold(0, KERNEL, STRIDE)
-            .sum(-1)
-        )
-        return taps.sum(-1) / inside[:, None]  # mean over the frames that exist
-
-    def _true_frames(self, x: Tensor) -> Tensor:
-        return torch.arange(self.padding, x.shape[2] - self.padding, device=x.device)
+            return taps.amax(-1)  # (V, T', N, D)
+        there = x.new_zeros(x.shape[1])
+        there[self.padding : x.shape[1] - self.padding] = 1.0
+        return taps.sum(-1) / there.unfold(0, KERNEL, STRIDE).sum(-1)[:, None, None]  # mean over true frames
 
 
 class SpotFormer(nn.Module):
@@ -278,35 +264,36 @@ class SpotFormer(nn.Module):
                 " build the network for this window length and node layout"
             )
         # 3.1 embedding and positions
-        x = self.embed_norm(self.embed(x.transpose(1, 2)))  # (N, V, T, D)
+        x = self.embed_norm(self.embed(x.transpose(0, 2)))  # (V, T, N, D)
         x = F.dropout(x + self.position(), c.dropout, self.training)
         # 3.2 to 3.3 scale 1: nodes, then regions at half the frame rate
-        x = self.down1(self.flgp1(self.scale1(x)))  # (N, R, T/2, D)
+        x = self.down1(self.flgp1(self.scale1(x)))  # (R, T/2, N, D)
         # 3.4 scale 2: regions, then the face
-        x = self.down2(self.flgp2(self.scale2(x)))  # (N, 1, T/4, D)
+        x = self.down2(self.flgp2(self.scale2(x)))  # (1, T/4, N, D)
         # 3.5 scale 3: the face over time
-        x = self.down3(over_frames(self.time3, x))  # (N, 1, T/8, D)
-        x = self.down4(over_frames(self.time4, x))  # (N, 1, T/16, D)
+        x = self.down3(over_frames(self.time3, x))  # (1, T/8, N, D)
+        x = self.down4(over_frames(self.time4, x))  # (1, T/16, N, D)
         # nothing is left to pool in the paper's shape; variants and long windows leave nodes and frames
-        embedding = x.mean(2).amax(1)  # (N, D)
+        embedding = x.mean(1).amax(0)  # (N, D)
         # 3.6 head
         return SpotFormerOutput(self.head(embedding) if self.head is not None else None, embedding)
 
     def position(self) -> Tensor | float:
-        """Learned position of each token, (V, T, D), or 0 where both are off."""
+        """Learned position of each token, (V, T, 1, D), or 0 where both are off."""
         c = self.config
         position: Tensor | float = 0.0
         if c.temporal_position:
-            position = position + self.temporal_position[: c.frames]  # (T, D)
+            position = position + self.temporal_position[: c.frames, None]  # (T, 1, D)
         if c.spatial_position:
-            position = position + self.spatial_position[self.region][:, None]  # (V, 1, D)
+            position = position + self.spatial_position[self.region][:, None, None]  # (V, 1, 1, D)
         return position
 
 
 def over_frames(block: Block, x: Tensor) -> Tensor:
-    """Temporal block on every node of (N, V, T, D)."""
-    n, v, t, d = x.shape
-    return block(x.reshape(n * v, t, d)).view(n, v, t, d)
+    """Temporal block on (V, T, N, D): V N sequences of T tokens."""
+    v, t, n, d = x.shape
+    out = block(x.transpose(0, 1).reshape(t, v * n, d))  # (T, V N, D)
+    return out.view(t, v, n, d).transpose(0, 1)
 
 
 def _region_of_node(regions: tuple[int, ...]) -> Tensor:

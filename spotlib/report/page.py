@@ -1,5 +1,4 @@
-"""An executed notebook as one offline HTML page: no script, nothing from a network address, readable on any
-screen.
+"""An executed notebook as one offline HTML page, without scripts, readable on any screen.
 
 nbconvert turns cells into HTML; everything active is then taken out, and a content policy in the page forbids
 the rest, so that text from file names or annotations could not run or load anything even if it had slipped
@@ -119,9 +118,7 @@ def render_notebook(executed: Path | str, target: Path | str, title: str) -> Pat
 
 
 def _plain_outputs(notebook: Any) -> Any:
-    """A copy whose outputs hold one safe representation each, and whose logs are joined, bars reduced to
-    their end.
-    """
+    """A copy with one safe representation per output, logs joined, progress bars reduced to their end."""
     notebook = copy.deepcopy(notebook)
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
@@ -130,9 +127,7 @@ def _plain_outputs(notebook: Any) -> Any:
         kept: list[Any] = []
         for output in cell.outputs:
             if output.output_type == "stream":
-                text = "\n".join(
-                    line.rsplit("\r", 1)[-1] for line in output.text.replace("\r\n", "\n").split("\n")
-                )
+                text = "\n".join(line.rsplit("\r", 1)[-1] for line in output.text.replace("\r\n", "\n").split("\n"))
                 if kept and kept[-1].output_type == "stream" and kept[-1].name == output.name:
                     kept[-1].text += text
                     continue
@@ -241,8 +236,7 @@ class _Resources(HTMLParser):
 
 
 def network_resources(page: str) -> list[str]:
-    """Everything in an HTML page that a browser would fetch or run; empty for an offline page. Plain links
-    are allowed.
+    """What a browser would fetch or run in an HTML page; plain links are allowed.
 
     >>> network_resources('<a href="https://example.org">x</a><img src="data:image/png;base64,AA">')
     []

@@ -73,9 +73,7 @@ def show_table(table: Table, folder: Path | str | None = None) -> Table:
     return table
 
 
-def show_figure(
-    figure: Figure, folder: Path | str | None = None, *, formats: Sequence[str] = ("png",)
-) -> Figure:
+def show_figure(figure: Figure, folder: Path | str | None = None, *, formats: Sequence[str] = ("png",)) -> Figure:
     """Save ``figure`` into ``folder``, if given, and show it."""
     if folder is not None:
         figure.save(folder, formats=formats)

@@ -44,8 +44,7 @@ def summary(
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> Shown:
-    """The headline: F1s of ``reference``, whether it beats ``baseline``, what the variants change, what
-    failed.
+    """The headline: F1s of ``reference``, does it beat ``baseline``, what variants change, what failed.
 
     ``reference`` falls back to the first system with a finished fold. Raises SpotlibError without rows.
     """
@@ -53,14 +52,11 @@ def summary(
     by_variant = systems(rows)
     finished = [variant for variant, own in by_variant.items() if done(own)]
     warnings = [
-        f"{label([row])}, fold {row['fold']}, seed {row['seed']} failed: {row['error']}"
-        for row in failed(rows)
+        f"{label([row])}, fold {row['fold']}, seed {row['seed']} failed: {row['error']}" for row in failed(rows)
     ]
     missing = coverage(rows).missing
     if missing:
-        warnings.append(
-            f"Not computed yet: {', '.join(missing[:8])}{' and more' if len(missing) > 8 else ''}."
-        )
+        warnings.append(f"Not computed yet: {', '.join(missing[:8])}{' and more' if len(missing) > 8 else ''}.")
     if not finished:
         return _shown(synthetic_prefix(rows), "No fold is finished, so there is no result.", {}, [], warnings)
     main = reference if reference in finished else finished[0]
@@ -80,9 +76,7 @@ def summary(
     sentences += _variants({label(by_variant[v]): d for v, d in others.items()}, name)
     if any(video["author_epoch"] is not None for row in done(by_variant[main]) for video in row["videos"]):
         sentences.append(_optimism(by_variant[main], draws=draws, seed=seed))
-    sentences.append(
-        caption("Where the numbers come from", rows, draws=draws).removeprefix(synthetic_prefix(rows))
-    )
+    sentences.append(caption("Where the numbers come from", rows, draws=draws).removeprefix(synthetic_prefix(rows)))
     return _shown(synthetic_prefix(rows), head, estimates, sentences, warnings)
 
 

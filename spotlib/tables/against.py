@@ -1,6 +1,4 @@
-"""One thing against another on the same subjects: variants against the main system, one protocol against the
-other.
-"""
+"""Paired on the same subjects: variants against the main system, one protocol against the other."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ def differences(
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> dict[str, dict[str, Difference]]:
-    """Per variant and measure ("macro", "micro", "overall"): its F1 minus the reference's, paired over
-    subjects.
-    """
+    """Per variant and measure ("macro", "micro", "overall"): its F1 minus the reference's, paired."""
     by_variant = systems(rows)
     if reference not in by_variant or not done(by_variant[reference]):
         raise SpotlibError(
@@ -61,8 +57,7 @@ def ablation(
     seed: int = SEED,
     name: str = "ablation",
 ) -> Table:
-    """Each variant against ``reference`` on the same folds: F1s, differences with intervals, corrected p, in
-    words.
+    """Each variant against ``reference`` on the same folds: F1s, differences, corrected p, and words.
 
     Holm's correction runs over the variants, within each measure. A difference whose interval contains 0 is a
     tie.
@@ -113,8 +108,7 @@ def ablation(
     ]
     notes = [f"Compared on the subjects that both have ({'; '.join(part)})."] if part else []
     notes += [
-        f"Δ: F1 of the variant minus F1 of {main}, paired over subjects; a tie: the 95 % interval of Δ"
-        " contains 0.",
+        f"Δ: F1 of the variant minus F1 of {main}, paired over subjects; a tie: the 95 % interval of Δ contains 0.",
         f"p: paired permutation test, Holm correction over {len(found)}"
         f" variant{'s' if len(found) != 1 else ''} within each measure.",
         *failure_notes(rows),
@@ -126,9 +120,7 @@ def ablation(
 def _words(words: dict[str, str], *, failed: bool) -> str:
     if failed:
         return "failed"
-    parts = {
-        m: word.replace(", but not after Holm correction", " before Holm only") for m, word in words.items()
-    }
+    parts = {m: word.replace(", but not after Holm correction", " before Holm only") for m, word in words.items()}
     return f"{words['overall']} (MaE: {parts['macro']}; ME: {parts['micro']})"
 
 
@@ -149,10 +141,7 @@ def protocols(rows: Sequence[Row], *, draws: int = DRAWS, seed: int = SEED) -> T
         for measure in MEASURES:
             line = {**head, "kind": KIND_NAMES[measure]}
             for protocol in counts:
-                line |= {
-                    f"{protocol}{end}": values[protocol][f"f1_{measure}{end}"]
-                    for end in ("", "_low", "_high")
-                }
+                line |= {f"{protocol}{end}": values[protocol][f"f1_{measure}{end}"] for end in ("", "_low", "_high")}
             d = _UNKNOWN
             if done(own):
                 pair = of_subjects(of["author"], measure), of_subjects(of["clean"], measure)

@@ -20,9 +20,7 @@ def synthetic_prefix(rows: Sequence[Row]) -> str:
 
 def convention(rows: Sequence[Row]) -> str:
     """What the true intervals are, in words."""
-    chosen = [
-        f"{name} = {parameter(rows, name)}" for name in _CONVENTIONS if parameter(rows, name) is not None
-    ]
+    chosen = [f"{name} = {parameter(rows, name)}" for name in _CONVENTIONS if parameter(rows, name) is not None]
     base = "the twin's own schedule, exact" if is_synthetic(rows) else "the data set's annotation"
     return "; ".join([base, *chosen])
 

@@ -47,10 +47,7 @@ def status(rows: Sequence[Row]) -> str:
 
 def failure_notes(rows: Sequence[Row]) -> list[str]:
     """One sentence per failed fold, with its error."""
-    return [
-        f"{label([row])}, fold {row['fold']}, seed {row['seed']} failed: {row['error']}"
-        for row in failed(rows)
-    ]
+    return [f"{label([row])}, fold {row['fold']}, seed {row['seed']} failed: {row['error']}" for row in failed(rows)]
 
 
 def estimates(counts: pd.DataFrame, *, draws: int, seed: int) -> dict[str, float]:
@@ -67,9 +64,7 @@ def estimates(counts: pd.DataFrame, *, draws: int, seed: int) -> dict[str, float
     return values
 
 
-def comparison(
-    rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED
-) -> Table:
+def comparison(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED) -> Table:
     """T1: F1 of MaE, ME and both, per system, with intervals; beside them published values on real data sets.
 
     On a twin there are no published columns at all. Unverified published values carry [U]. Raises
@@ -100,8 +95,7 @@ def comparison(
         columns += [_reported(measure) for measure in MEASURES]
         columns.append(Column.words("Source of the reported values", "reported_source"))
         notes.append(
-            "Reported: as published, on other folds, evaluators and conventions; empty where nothing is"
-            " reported."
+            "Reported: as published, on other folds, evaluators and conventions; empty where nothing is reported."
         )
         if frame.reported_unverified.eq(True).any():
             notes.append(f"{UNVERIFIED_MARK}: not checked against the publication; not to be compared with.")
@@ -148,9 +142,7 @@ def whole(value: float) -> str:
     return f"{value:.0f}" if np.isfinite(value) else ""
 
 
-def detail(
-    rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED
-) -> Table:
+def detail(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED) -> Table:
     """T3: per system and kind the counts and what follows from them; several seeds are averaged."""
     check(rows)
     counts = count(rows, protocol=protocol)
@@ -165,9 +157,7 @@ def detail(
         for measure in MEASURES:
             f1 = {f"f1{end}": values[f"f1_{measure}{end}"] for end in ("", "_low", "_high")}
             ranked = {"average_precision": _average_precision(own, measure, protocol)}
-            lines.append(
-                {**head, "kind": KIND_NAMES[measure], **_detail(pooled(of_variant, measure)), **f1, **ranked}
-            )
+            lines.append({**head, "kind": KIND_NAMES[measure], **_detail(pooled(of_variant, measure)), **f1, **ranked})
     columns = [
         Column.text("System", "system"), Column.text("Kind", "kind"), Column.number("Total", "truth"),
         Column.number("Predicted", "predicted"), Column.number("TP", "tp"), Column.number("FP", "fp"),
@@ -184,9 +174,7 @@ def detail(
     ]
     if len({row["seed"] for row in rows}) > 1:
         notes.insert(1, "Counts are means over seeds.")
-    frame = pd.DataFrame(lines).reindex(
-        columns=[*dict.fromkeys([*_DETAIL_HEAD, *(k for x in lines for k in x)])]
-    )
+    frame = pd.DataFrame(lines).reindex(columns=[*dict.fromkeys([*_DETAIL_HEAD, *(k for x in lines for k in x)])])
     text = caption("Hits, misses and false alarms in detail", rows, protocol=protocol, draws=draws)
     return Table(f"detail-{protocol}", text, frame, columns, notes)
 

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from spotlib.intervals import KINDS
 from spotlib.matching import Protocol
-from spotlib.rows import KIND_NAMES, MEASURES, Row, check, count, label, of_subjects, pooled, systems
-from spotlib.statistics import pooled_f1
+from spotlib.rows import KIND_NAMES, MEASURES, OVERALL, Row, check, count, label, systems
+from spotlib.statistics import COUNTS, pooled_f1
 from spotlib.tables.caption import caption
 from spotlib.tables.measured import NAN, failure_notes, stamp, whole
 from spotlib.tables.table import Column, Table
 
 
 def folds(rows: Sequence[Row], *, protocol: Protocol = "clean") -> Table:
-    """One line per fold: its counts, F1s, what was chosen on inner subjects, and how it went; failed folds
-    say why.
-    """
+    """One line per fold: counts, F1s, what inner subjects chose, and how it went; failed folds say why."""
     check(rows)
-    counts = count(rows, protocol=protocol)
+    sums = count(rows, protocol=protocol).groupby(["variant", "seed", "fold", "kind"])[list(COUNTS)].sum()
     lines = []
     for row in rows:
-        own = counts[
-            (counts.variant == row["variant"]) & (counts.seed == row["seed"]) & (counts.fold == row["fold"])
-        ]
         well = row["status"] == "done"
         lines.append(
             {
                 **stamp(rows, protocol), "variant": row["variant"], "system": label([row]),
                 "seed": row["seed"], "fold": row["fold"], "test_subjects": " ".join(row["test_subjects"]),
                 "n_test": len(row["test_subjects"]),
-                **_by_measure(own), "epoch": row["chosen"].get("epoch") if well else None,
+                **_by_measure(sums, (row["variant"], row["seed"], row["fold"])),
+                "epoch": row["chosen"].get("epoch") if well else None,
                 "inner_f1": row["chosen"].get("inner_f1", NAN) if well else NAN,
                 "train_seconds": row.get("train_seconds", NAN), "device": row.get("device", ""),
                 "status": "done" if well else f"failed: {row['error']}",
@@ -55,20 +53,17 @@ def subjects(rows: Sequence[Row], *, protocol: Protocol = "clean") -> Table:
     """One line per system and test subject: counts (means over seeds) and F1s."""
     check(rows)
     counts = count(rows, protocol=protocol)
-    lines = []
-    for (variant, subject), own in counts.groupby(["variant", "subject"], sort=False):
-        name = label(systems(rows)[variant])
-        n_videos = own.video.nunique()
-        lines.append(
-            {
-                **stamp(rows, protocol),
-                "variant": variant,
-                "system": name,
-                "subject": subject,
-                "videos": n_videos,
-                **_by_measure(own),
-            }
-        )
+    per_seed = counts.groupby(["variant", "subject", "kind", "seed"])[list(COUNTS)].sum()
+    sums = per_seed.groupby(level=["variant", "subject", "kind"]).mean()
+    videos = counts.groupby(["variant", "subject"]).video.nunique()
+    names = {variant: label(own) for variant, own in systems(rows).items()}
+    lines = [
+        {
+            **stamp(rows, protocol), "variant": variant, "system": names[variant], "subject": subject,
+            "videos": videos[variant, subject], **_by_measure(sums, (variant, subject)),
+        }
+        for variant, subject in counts[["variant", "subject"]].drop_duplicates().itertuples(index=False)
+    ]  # fmt: skip
     columns = [
         Column.text("Subject", "subject"), Column.text("System", "system"), Column.number("Videos", "videos"),
         Column.number("True", "truth"), Column.number("Predicted", "predicted"), Column.number("TP", "tp"),
@@ -78,13 +73,12 @@ def subjects(rows: Sequence[Row], *, protocol: Protocol = "clean") -> Table:
     return Table(f"subjects-{protocol}", text, pd.DataFrame(lines), columns, failure_notes(rows))
 
 
-def _by_measure(counts: pd.DataFrame) -> dict[str, float]:
-    """truth, predicted, tp of both kinds pooled, and the F1 of each measure."""
-    if counts.empty:
+def _by_measure(sums: pd.DataFrame, key: tuple[Any, ...]) -> dict[str, float]:
+    """truth, predicted, tp of both kinds pooled, and each measure's F1; NaN if ``sums`` has no such key."""
+    of_kind = {str(kind): sums.loc[(*key, str(kind))].to_numpy() for kind in KINDS if (*key, str(kind)) in sums.index}
+    if not of_kind:
         return dict.fromkeys(("truth", "predicted", "tp", *(f"f1_{m}" for m in MEASURES)), NAN)
-    sums = pooled(counts)
-    of_measure = {m: of_subjects(counts, m).sum().to_numpy() for m in MEASURES}
-    return {
-        "truth": sums.truth, "predicted": sums.predicted, "tp": sums.tp,
-        **{f"f1_{m}": float(pooled_f1(values)) for m, values in of_measure.items()},
-    }  # fmt: skip
+    of_kind[OVERALL] = sum(of_kind.values())
+    tp, predicted, truth = of_kind[OVERALL]
+    f1 = {f"f1_{m}": float(pooled_f1(of_kind[m])) for m in MEASURES}
+    return {"truth": truth, "predicted": predicted, "tp": tp, **f1}

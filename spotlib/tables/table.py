@@ -20,9 +20,7 @@ Show = Callable[[pd.Series], str]
 
 @dataclass(frozen=True)
 class Column:
-    """A shown column: header, the text it makes of a line of raw values, alignment ("right", "left",
-    "words").
-    """
+    """A shown column: header, the text it makes of a raw line, alignment ("right", "left", "words")."""
 
     header: str
     show: Show
@@ -123,12 +121,7 @@ class Table:
         body = [[escape.markdown(cell) for cell in line] for line in self.shown.to_numpy()]
         lines = ["| " + " | ".join(cells) + " |" for cells in (head, rule, *body)]
         notes = "".join(f"\n- {escape.markdown(note)}" for note in self.notes)
-        return (
-            f"**{escape.markdown(self.caption)}**\n\n"
-            + "\n".join(lines)
-            + "\n"
-            + (notes + "\n" if notes else "")
-        )
+        return f"**{escape.markdown(self.caption)}**\n\n" + "\n".join(lines) + "\n" + (notes + "\n" if notes else "")
 
     def to_latex(self) -> str:
         """A LaTeX ``table`` with rules of the booktabs package; caption first, notes below."""
@@ -146,9 +139,7 @@ class Table:
         )  # fmt: skip
 
     def save(self, folder: Path | str) -> list[Path]:
-        """Write ``name``.csv (raw numbers), .md and .tex into ``folder``, each atomically; return their
-        paths.
-        """
+        """Write ``name``.csv (raw numbers), .md and .tex into ``folder``, atomically; return the paths."""
         if not self.name or _label(self.name) != self.name:
             raise SpotlibError(f"table name {self.name!r}: use letters, digits, '-' and '_' only")
         made = []

@@ -52,7 +52,7 @@ def test_a_smile_pulls_the_corners_up_and_out(actor: Actor) -> None:
     assert moved[48, 0] < -0.05
     assert moved[54, 0] > 0.05
     assert moved[[48, 54], 1].max() < -0.05
-    assert np.abs(moved[BROWS]).max() < 1e-6
+    assert np.abs(moved[BROWS]).max() < 0.001
 
 
 def test_one_side_moves_one_side(actor: Actor) -> None:
@@ -72,7 +72,7 @@ def test_unit_displacement_is_the_motion_at_full_weight(actor: Actor) -> None:
     assert table.shape == (52, 68)
     k = load_head().unit("jawOpen")
     np.testing.assert_allclose(table[k], np.linalg.norm(motion(actor, jawOpen=1.0), axis=1), atol=1e-12)
-    assert table[k, 8] > 0.3
+    assert table[k, 8] > 0.2
     assert table.max(axis=1).min() >= 0.0
     assert (table.max(axis=1) > 0.005).sum() >= 48  # nearly every unit shows in the landmarks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from pathlib import Path
 
@@ -18,9 +19,15 @@ REST = np.zeros(52)
 TRACKED = [18, 19, 20, 23, 24, 25, 31, 33, 35, 48, 51, 54, 57]
 
 
-@pytest.fixture(scope="module")
+@functools.cache
+def person(seed: int) -> Actor:
+    """Painting a person takes about a second, so tests share them."""
+    return Actor(sample_identity(seed))
+
+
+@pytest.fixture
 def actor() -> Actor:
-    return Actor(sample_identity(4))
+    return person(4)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +82,7 @@ def test_same_arguments_same_bytes(actor: Actor) -> None:
 
 
 def test_different_seeds_look_different(actor: Actor) -> None:
-    other = Actor(sample_identity(5)).render(REST, Pose())
+    other = person(5).render(REST, Pose())
     assert np.abs(actor.render(REST, Pose()).astype(int) - other).mean() > 8
 
 
@@ -136,7 +143,7 @@ def test_skin_carries_fine_texture_everywhere(actor: Actor) -> None:
 
 
 def test_the_open_mouth_shows_no_backdrop() -> None:
-    actor = Actor(sample_identity(1))
+    actor = person(1)
     points = actor.landmarks(weights(jawOpen=0.3), Pose())
     image = actor.render(weights(jawOpen=0.3), Pose())
     x, y = points[[62, 66]].mean(axis=0).astype(int)
@@ -149,14 +156,14 @@ def test_exactly_one_face_in_every_pose(detector) -> None:  # type: ignore[no-un
     poses = [Pose(), Pose(yaw=turn), Pose(yaw=-turn), Pose(pitch=turn), Pose(pitch=-turn)]
     for seed in range(12):
         pose = poses[seed % len(poses)]
-        faces = detector(grey(Actor(sample_identity(seed)).render(REST, pose)), 0)
+        faces = detector(grey(person(seed).render(REST, pose)), 0)
         assert len(faces) == 1, (seed, pose)
 
 
 def test_the_predictor_agrees_on_the_landmarks(detector, predictor) -> None:  # type: ignore[no-untyped-def]
     errors = []
     for seed in range(8):
-        actor = Actor(sample_identity(seed))
+        actor = person(seed)
         image = grey(actor.render(REST, Pose()))
         (face,) = detector(image, 0)
         found = np.array([(p.x, p.y) for p in predictor(image, face).parts()])

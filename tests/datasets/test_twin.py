@@ -5,6 +5,7 @@ import hashlib
 import pickle
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -209,6 +210,17 @@ def test_grey_frames_have_two_dimensions():
     video = twin_video(make_twin("samm_lv", seed=1, subjects=1, seconds=2.0, size=(120, 160)))
     assert video.frame(3).shape == (120, 160)
     assert isinstance(video, Video)
+
+
+def test_actors_do_not_pile_up():
+    known = []
+    dataset = make_twin("demo", seed=9, **(SMALL | {"subjects": 8}))
+    for index in range(len(dataset)):
+        actor = twin_video(dataset, index).actor
+        actor.__dict__["itself"] = actor  # a circle of references, as a rendered actor and its stage are
+        known.append(weakref.ref(actor))
+        del actor
+    assert sum(ref() is not None for ref in known) <= 3
 
 
 # --- truth ---

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from spotlib.errors import SpotlibError
 from spotlib.models import (
     SpotFormer,
     SpotFormerConfig,
+    attention,
     build_model,
     build_released,
     gflop,
     load_released,
     parameter_count,
 )
-from spotlib.models.attention import attend
+from spotlib.models.attention import self_attention
 from spotlib.models.graph import GRAPHS, face_graph
 from spotlib.models.released import released_names
 
@@ -121,65 +124,102 @@ def test_long_windows_average_the_frames_that_remain() -> None:
     kept = []
     model.down4.register_forward_hook(lambda module, inputs, output: kept.append(output))
     out = model(torch.randn(2, 31, 10, 2))
-    assert kept[0].shape == (2, 1, 2, 16)  # 31 -> 15 -> 7 -> 4 -> 2
-    torch.testing.assert_close(out.embedding, kept[0].mean(2)[:, 0])
+    assert kept[0].shape == (1, 2, 2, 16)  # (V, T, N, D); 31 -> 15 -> 7 -> 4 -> 2
+    torch.testing.assert_close(out.embedding, kept[0].mean(1)[0])
 
 
 def test_mean_downsampling_counts_only_frames_that_exist() -> None:
     model = build_model("spotformer", downsample="mean", **SMALL).eval()
     model.down3.norm = torch.nn.Identity()  # padding 1, three frames
-    x = torch.randn(2, 1, 3, 16)
-    expected = torch.stack([x[:, :, :2].mean(2), x[:, :, 1:].mean(2)], dim=2)
+    x = torch.randn(1, 3, 2, 16)  # (V, T, N, D)
+    expected = torch.stack([x[:, :2].mean(1), x[:, 1:].mean(1)], dim=1)
     torch.testing.assert_close(model.down3(x), expected)
 
 
 def test_convolution_on_tokens_is_conv1d() -> None:
     model = build_model("spotformer", **SMALL).eval()
     for down, padding in ((model.down1, 0), (model.down3, 1)):
-        x = torch.randn(2, 3, 9, 16)  # (N, V, T, D)
+        x = torch.randn(3, 9, 2, 16)  # (V, T, N, D)
         weight = down.conv.weight.view(16, 3, 16).transpose(1, 2)  # (out, in, kernel)
-        flat = down.norm(x).flatten(0, 1).transpose(1, 2)  # (N V, D, T)
-        expected = F.conv1d(flat, weight, stride=2, padding=padding).transpose(1, 2).view(2, 3, -1, 16)
+        flat = down.norm(x).permute(0, 2, 3, 1).flatten(0, 1)  # (V N, D, T)
+        expected = F.conv1d(flat, weight, stride=2, padding=padding).view(3, 2, 16, -1).permute(0, 3, 1, 2)
         torch.testing.assert_close(down(x), expected)
 
 
+def reference(x: Tensor, weight: Tensor, heads: int, mask: Tensor | None = None) -> Tensor:
+    """Attention sequence by sequence and head by head."""
+    out = torch.zeros(*x.shape[:2], weight.shape[0] // 3, dtype=x.dtype)
+    wq, wk, wv = weight.chunk(3)
+    width = len(wq) // heads
+    for b in range(x.shape[1]):
+        for h in range(heads):
+            q, k, v = (x[:, b] @ w[h * width : (h + 1) * width].t() for w in (wq, wk, wv))
+            scores = q @ k.t() / width**0.5
+            if mask is not None:
+                scores = scores.masked_fill(~mask, float("-inf"))
+            out[:, b, h * width : (h + 1) * width] = scores.softmax(-1) @ v
+    return out
+
+
+def general(x: Tensor, weight: Tensor, **options: object) -> Tensor:
+    """The path of other devices and of long sequences."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "SHORT", 0)
+        return self_attention(x, weight, **options)
+
+
 @pytest.mark.parametrize("masked", [False, True])
-def test_short_attention_equals_scaled_dot_product_attention(masked: bool) -> None:
-    qkv = torch.randn(5, 7, 3, 12, dtype=torch.float64, requires_grad=True)
-    mask = (torch.rand(7, 7) > 0.5) | torch.eye(7, dtype=torch.bool) if masked else None
-    q, k, v = qkv.transpose(1, 2).split(4, dim=-1)
-    expected = F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).reshape(5, 7, 12)
-    ours = attend(qkv, mask=mask)
-    torch.testing.assert_close(ours, expected)
-    upstream = torch.randn_like(expected)
-    (ours_grad,) = torch.autograd.grad(ours, qkv, upstream)
-    (expected_grad,) = torch.autograd.grad(expected, qkv, upstream)
-    torch.testing.assert_close(ours_grad, expected_grad)
-    assert torch.autograd.gradcheck(lambda z: attend(z, mask=mask), qkv)
-
-
-def test_short_attention_survives_large_scores() -> None:
-    qkv = torch.randn(2, 5, 2, 12) * 100
-    q, k, v = qkv.transpose(1, 2).split(4, dim=-1)
-    expected = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(2, 5, 8)
-    torch.testing.assert_close(attend(qkv), expected, atol=1e-3, rtol=1e-4)
-
-
-def test_dropout_takes_the_general_path_and_drops() -> None:
+def test_both_paths_of_attention_equal_the_formula(masked: bool) -> None:
     torch.manual_seed(0)
-    qkv = torch.randn(64, 10, 2, 12)
-    dropped = attend(qkv, dropout=0.5)
-    assert not torch.allclose(dropped, attend(qkv), atol=1e-3)
-    means = torch.stack([attend(qkv, dropout=0.5) for _ in range(200)]).mean(0)
-    assert (means - attend(qkv)).abs().mean() < 0.1
+    x = torch.randn(7, 5, 6, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3 * 3 * 4, 6, dtype=torch.float64, requires_grad=True)
+    mask = (torch.rand(7, 7) > 0.5) | torch.eye(7, dtype=torch.bool) if masked else None
+    expected = reference(x, weight, 3, mask)
+    upstream = torch.randn_like(expected)
+    gradients = torch.autograd.grad(expected, (x, weight), upstream)
+    for path in (self_attention, general):
+        ours = path(x, weight, heads=3, mask=mask)
+        torch.testing.assert_close(ours, expected)
+        for mine, theirs in zip(torch.autograd.grad(ours, (x, weight), upstream), gradients, strict=True):
+            torch.testing.assert_close(mine, theirs)
+    assert torch.autograd.gradcheck(lambda *t: self_attention(*t, heads=3, mask=mask), (x, weight))
+
+
+def test_attention_survives_large_scores() -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(5, 2, 6) * 30, torch.randn(3 * 8, 6)
+    ours = self_attention(x, weight, heads=2)
+    assert ours.isfinite().all()
+    torch.testing.assert_close(ours, general(x, weight, heads=2), atol=1e-3, rtol=1e-4)
+
+
+@pytest.mark.parametrize("path", [self_attention, general])
+def test_dropout_drops_attention_weights_but_not_their_mean(path: Callable[..., Tensor]) -> None:
+    torch.manual_seed(0)
+    x, weight = torch.randn(10, 64, 6), torch.randn(3 * 8, 6)
+    whole = self_attention(x, weight, heads=2)
+    assert not torch.allclose(path(x, weight, heads=2, dropout=0.5), whole, atol=1e-3)
+    mean = torch.stack([path(x, weight, heads=2, dropout=0.5) for _ in range(300)]).mean(0)
+    assert (mean - whole).abs().mean() < 0.1 * whole.abs().mean()
+
+
+def test_gradient_with_dropout() -> None:
+    x = torch.randn(5, 3, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3 * 4, 4, dtype=torch.float64, requires_grad=True)
+
+    def seeded(x: Tensor, weight: Tensor) -> Tensor:
+        torch.manual_seed(1)  # the same weights are dropped in every evaluation
+        return self_attention(x, weight, heads=2, dropout=0.4)
+
+    assert torch.autograd.gradcheck(seeded, (x, weight))
 
 
 def test_graph_mask_hides_nodes_that_are_no_neighbours() -> None:
     model = build_model("spotformer", graph_mask=True, **SMALL).eval()
-    x = torch.randn(1, 10, 17, 16)  # (N, V, T, D) at scale 1
+    x = torch.randn(10, 17, 1, 16)  # (V, T, N, D) at scale 1
     changed = x.clone()
-    changed[:, 2] += 1.0  # outer end of brow A: neighbour of node 1 only
-    moved = (model.scale1.over_space(changed) - model.scale1.over_space(x)).abs().amax((0, 2, 3)) > 1e-6
+    changed[2] += 1.0  # outer end of brow A: neighbour of node 1 only
+    moved = (model.scale1.over_space(changed) - model.scale1.over_space(x)).abs().amax((1, 2, 3)) > 1e-6
     assert moved.nonzero().flatten().tolist() == [1, 2]
     open_model = build_model("spotformer", **SMALL).eval()
     moved = (open_model.scale1.over_space(changed) - open_model.scale1.over_space(x)).abs().amax(
