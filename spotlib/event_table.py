@@ -55,9 +55,7 @@ def read_events_csv(path: str | Path, *, allow_empty: bool = False) -> EventTabl
     header = [name.strip().lower() for name in rows[0]]
     missing = [name for name in REQUIRED if name not in header]
     if missing:
-        raise SpotlibError(
-            f"{path}, row 1: column {missing[0]!r} is missing; the header must be {','.join(REQUIRED)}"
-        )
+        raise SpotlibError(f"{path}, row 1: column {missing[0]!r} is missing; the header must be {','.join(REQUIRED)}")
     twice = [name for name in (*REQUIRED, "subject", "score") if header.count(name) > 1]
     if twice:
         raise SpotlibError(f"{path}, row 1: column {twice[0]!r} is there twice; keep one")
@@ -67,9 +65,7 @@ def read_events_csv(path: str | Path, *, allow_empty: bool = False) -> EventTabl
             continue
         where = f"{path}, row {number}"
         if len(cells) != len(header):
-            raise SpotlibError(
-                f"{where}: {len(cells)} cells under {len(header)} columns; complete or quote them"
-            )
+            raise SpotlibError(f"{where}: {len(cells)} cells under {len(header)} columns; complete or quote them")
         _add(table, dict(zip(header, (cell.strip() for cell in cells), strict=True)), where)
     if not table.events and not allow_empty:
         raise SpotlibError(f"{path}: there is no event below the header; give at least one row")
@@ -96,9 +92,7 @@ def _add(table: EventTable, row: dict[str, str], where: str) -> None:
         raise SpotlibError(
             f"{where}: video {video!r} has subject {subject!r} here, {table.subjects[video]!r} above; fix one"
         )
-    table.events.setdefault(video, []).append(
-        Event(Kind(row["kind"].lower()), onset, apex, offset, score=score)
-    )
+    table.events.setdefault(video, []).append(Event(Kind(row["kind"].lower()), onset, apex, offset, score=score))
 
 
 def _frame(text: str, name: str, where: str) -> int:

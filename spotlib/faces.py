@@ -81,9 +81,7 @@ def predictor_file() -> Path:
         file = Path(folder) / "models" / "shape_predictor_68_face_landmarks.dat"
         if file.exists():
             return file
-    raise SpotlibError(
-        "the 68-point landmark model is missing; install it: pip install face-recognition-models"
-    )
+    raise SpotlibError("the 68-point landmark model is missing; install it: pip install face-recognition-models")
 
 
 def face_box(landmarks: np.ndarray) -> tuple[float, float, float]:
@@ -109,9 +107,7 @@ def predict(grey: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
     return np.array([(p.x, p.y) for p in parts], np.float32)
 
 
-def _detect(
-    grey: np.ndarray, scale: float, left: int = 0, top: int = 0
-) -> list[tuple[float, float, float, float]]:
+def _detect(grey: np.ndarray, scale: float, left: int = 0, top: int = 0) -> list[tuple[float, float, float, float]]:
     """(centre x, centre y, side, score) of the faces in ``grey`` scaled by ``scale``, largest first."""
     import cv2
 
@@ -130,13 +126,7 @@ def _detect(
 def detect_whole(grey: np.ndarray) -> list[tuple[float, float, float, float]]:
     """All faces of a frame as (centre x, centre y, side, score), largest first; px."""
     longer = max(grey.shape)
-    scale = (
-        WHOLE_FRAME_SIDE / longer
-        if longer > WHOLE_FRAME_SIDE
-        else 2.0
-        if longer < WHOLE_FRAME_SIDE / 2
-        else 1.0
-    )
+    scale = WHOLE_FRAME_SIDE / longer if longer > WHOLE_FRAME_SIDE else 2.0 if longer < WHOLE_FRAME_SIDE / 2 else 1.0
     return _detect(grey, scale)
 
 
@@ -264,9 +254,7 @@ class FaceTracker:
         settled = []
         for index, grey, _ in block:
             near = detect_near(grey, self._last) if not self._lost and self._last is not None else []
-            settled.append(
-                self._settle_detection(index, grey, near[0]) if near else self._search(index, grey)
-            )
+            settled.append(self._settle_detection(index, grey, near[0]) if near else self._search(index, grey))
             self._lost = settled[-1].landmarks is None
         return settled
 
@@ -289,9 +277,7 @@ def gaps(valid: np.ndarray) -> list[Interval]:
     >>> gaps(np.array([True, False, False, True]))
     [Interval(onset=1, offset=2)]
     """
-    edges = np.flatnonzero(
-        np.diff(np.concatenate([[False], ~np.asarray(valid, bool), [False]]).astype(np.int8))
-    )
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], ~np.asarray(valid, bool), [False]]).astype(np.int8)))
     return [Interval(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 

@@ -130,9 +130,7 @@ def _not_ours(path: Path) -> SpotlibError:
 
 
 def _damaged(path: Path, why: str) -> SpotlibError:
-    return SpotlibError(
-        f"{path}: the features file is damaged ({why}); compute it again with `spotlib features`"
-    )
+    return SpotlibError(f"{path}: the features file is damaged ({why}); compute it again with `spotlib features`")
 
 
 def _cannot_write(path: Path, error: OSError) -> SpotlibError:

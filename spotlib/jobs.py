@@ -175,7 +175,9 @@ class _Meter:
         elif now - self.last >= 20 and done > 0:
             self.last = now
             left = (now - self.start) / done * (self.total - done)
-            log.info("%s: %.0f of %.0f %s, about %.0f s left", self.desc, done, self.total, self.unit, left)
+            # the first few per cent are compilation and say nothing about the rest
+            so = f", about {left:.0f} s left" if done > 0.05 * self.total else ""
+            log.info("%s: %.0f of %.0f %s%s", self.desc, done, self.total, self.unit, so)
 
     def __exit__(self, *_: object) -> None:
         if self.bar is not None:

@@ -158,9 +158,7 @@ def segments(of: FrameTargets, *, length: int = SEGMENT, neutral: bool = False) 
     starts = np.arange(count, dtype=np.int64) * length
     if neutral:
         return starts
-    return starts[
-        (np.asarray(of.contrastive[: count * length]).reshape(count, length) != NEUTRAL).any(axis=1)
-    ]
+    return starts[(np.asarray(of.contrastive[: count * length]).reshape(count, length) != NEUTRAL).any(axis=1)]
 
 
 def _shifted(marks: np.ndarray, by: int) -> np.ndarray:

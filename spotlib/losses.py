@@ -86,20 +86,14 @@ def spotting_loss(
     """
     terms: dict[str, Tensor] = {}
     for kind, (boundary, apex, expression) in CHANNELS.items():
-        terms[f"apex_{kind}"] = score_loss(
-            logits[:, apex], getattr(targets, f"apex_{kind}"), balance=APEX_BALANCE
-        )
+        terms[f"apex_{kind}"] = score_loss(logits[:, apex], getattr(targets, f"apex_{kind}"), balance=APEX_BALANCE)
         terms[f"expression_{kind}"] = score_loss(
             logits[:, expression], getattr(targets, f"expression_{kind}"), balance=EXPRESSION_BALANCE
         )
         terms[f"boundary_{kind}"] = F.cross_entropy(
             logits[:, boundary : boundary + 3], getattr(targets, f"boundary_{kind}")
         )
-    micro = (
-        APEX_WEIGHT * terms["apex_micro"]
-        + terms["boundary_micro"]
-        + EXPRESSION_WEIGHT * terms["expression_micro"]
-    )
+    micro = APEX_WEIGHT * terms["apex_micro"] + terms["boundary_micro"] + EXPRESSION_WEIGHT * terms["expression_micro"]
     macro = terms["apex_macro"] + terms["boundary_macro"] + EXPRESSION_WEIGHT * terms["expression_macro"]
     total = micro + macro_weight * macro
     if contrastive_weight:

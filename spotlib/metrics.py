@@ -136,12 +136,8 @@ class SpottingMetric:
         """Add a video; its length and frame rate are needed for false alarms per minute only."""
         if any(video == other.name and subject == other.subject for other in self._videos):
             raise SpotlibError(f"video {video!r} was added before; add each video once")
-        truth, predicted = list(truth), list(predicted)
         minutes = n_frames / fps / 60 if n_frames is not None and fps else math.nan
-        by_kind = (
-            {kind: [e for e in events if e.kind == kind] for kind in KINDS} for events in (truth, predicted)
-        )
-        self._videos.append(_Video(video, subject, *by_kind, minutes))
+        self._videos.append(_Video(video, subject, _by_kind(truth), _by_kind(predicted), minutes))
 
     def matches(self, kind: Kind, *, iou: float | None = None) -> dict[tuple[str, str], list[Match]]:
         """Hits of one kind by (subject, video)."""
@@ -171,9 +167,7 @@ class SpottingMetric:
         """Pooled recall of one kind, or of both."""
         return self.counts(kind).recall
 
-    def f1_over_iou(
-        self, kind: Kind | None = None, *, thresholds: Sequence[float] = IOU_SWEEP
-    ) -> dict[float, float]:
+    def f1_over_iou(self, kind: Kind | None = None, *, thresholds: Sequence[float] = IOU_SWEEP) -> dict[float, float]:
         """F1 at each IoU threshold."""
         return {threshold: self.f1(kind, iou=threshold) for threshold in thresholds}
 
@@ -194,9 +188,7 @@ class SpottingMetric:
                 truth += len(v.truth[k])
                 predicted = v.predicted[k]
                 if any(event.score is None for event in predicted):
-                    raise SpotlibError(
-                        f"video {v.name!r}: a prediction has no score, which ranking needs; add scores"
-                    )
+                    raise SpotlibError(f"video {v.name!r}: a prediction has no score, which ranking needs; add scores")
                 ranked = sorted(predicted, key=lambda event: -event.score)  # type: ignore[operator]
                 # the greedy rule of the author protocol with the roles exchanged, IoU as this metric's
                 # protocol has it
@@ -221,21 +213,14 @@ class SpottingMetric:
 
     def report(self) -> pd.DataFrame:
         """A row per video and kind with counts and values, then TOTAL for macro, micro and overall."""
-        rows = []
+        rows: list[dict[str, object]] = []
         for v in self._videos:
             for kind in KINDS:
-                rows.append(
-                    {
-                        "video": v.name,
-                        "subject": v.subject,
-                        "kind": str(kind),
-                        **self._counts(v, kind).values(),
-                    }
-                )
-        for kind in (*KINDS, None):
-            rows.append(
-                {"video": "TOTAL", "subject": "", "kind": kind_name(kind), **self.counts(kind).values()}
-            )
+                values = self._counts(v, kind).values()
+                rows.append({"video": v.name, "subject": v.subject, "kind": str(kind), **values})
+        for pooled in (*KINDS, None):
+            values = self.counts(pooled).values()
+            rows.append({"video": "TOTAL", "subject": "", "kind": kind_name(pooled), **values})
         return pd.DataFrame(rows).set_index(["video", "subject", "kind"])
 
     def summary(self) -> dict[str, dict[str, float | int | None]]:
@@ -280,13 +265,18 @@ def kind_name(kind: Kind | None) -> str:
     return "overall" if kind is None else str(kind)
 
 
+def _by_kind(events: Iterable[Event]) -> dict[Kind, list[Event]]:
+    of_kind: dict[Kind, list[Event]] = {kind: [] for kind in KINDS}
+    for event in events:
+        of_kind[event.kind].append(event)
+    return of_kind
+
+
 def _kinds(kind: Kind | None) -> tuple[Kind, ...]:
     return KINDS if kind is None else (kind,)
 
 
-def _ranked_hits(
-    ranked: Sequence[Event], truth: Sequence[Event], *, iou: float, plus_one: bool
-) -> list[bool]:
+def _ranked_hits(ranked: Sequence[Event], truth: Sequence[Event], *, iou: float, plus_one: bool) -> list[bool]:
     free = list(truth)
     hits = []
     for event in ranked:
@@ -328,9 +318,7 @@ def evaluate_files(
     if unknown:
         alarms = sum(len(found.events[video]) for video in unknown)
         shown = ", ".join(unknown[:3]) + (", ..." if len(unknown) > 3 else "")
-        notes.append(
-            f"videos without any true event: {shown} ({len(unknown)}); {alarms} false alarms counted there"
-        )
+        notes.append(f"videos without any true event: {shown} ({len(unknown)}); {alarms} false alarms counted there")
     summary = metric.summary()
     for values in summary.values():
         del values["false_alarms_per_minute"]  # tables of events do not tell how long the videos are

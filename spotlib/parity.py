@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -44,9 +45,7 @@ class ParityLine:
 
     name: str
     absolute: float | None  # largest absolute difference
-    relative: (
-        float | None
-    )  # largest absolute difference within an array, as share of the array's largest number
+    relative: float | None  # largest absolute difference within an array, as share of the array's largest number
     ok: bool
     note: str = ""
 
@@ -109,10 +108,10 @@ def check_directory(path: str | Path) -> list[ParityLine]:
     lines, matched = [], False
     for file in (p for p in files if p not in tables):
         if file.suffix == ".json":
-            line, known = _guarded(file.name, lambda file=file: _check_matching(file, tables))
+            line, known = _guarded(file.name, partial(_check_matching, file, tables))
             matched |= known
         else:
-            line, _ = _guarded(file.name, lambda file=file: _check_arrays(file))
+            line, _ = _guarded(file.name, partial(_check_arrays, file))
         lines.append(line)
     for table, role in tables.items():
         if role is None or not matched:
@@ -287,20 +286,18 @@ def _check_matching(file: Path, tables: Mapping[Path, str | None]) -> ParityLine
     names = (*map(str, KINDS), "overall")
     if not isinstance(stored, dict) or not any(isinstance(stored.get(n), dict) for n in names):
         return None
-    events = []
+    read = []
     for role in ("annotation", "predictions"):
-        found = [table for table, of_table in tables.items() if of_table == role]
-        if len(found) != 1:
-            raise SpotlibError(f"{len(found)} tables of the {role} lie beside it, one is needed")
-        events.append(_released_events(found[0]))
-    truth, predicted = events
+        beside = [table for table, of_table in tables.items() if of_table == role]
+        if len(beside) != 1:
+            raise SpotlibError(f"{len(beside)} tables of the {role} lie beside it, one is needed")
+        read.append(_released_events(beside[0]))
+    truth, predicted = read
     c, totals = _Comparison(), np.zeros(3, dtype=np.int64)
     for kind in KINDS:
         counts = np.zeros(3, dtype=np.int64)  # found, predicted, ground truth
         for video in dict.fromkeys([*truth, *predicted]):
-            true, found = (
-                [e for e in events.get(video, []) if e.kind is kind] for events in (truth, predicted)
-            )
+            true, found = ([e for e in events.get(video, []) if e.kind is kind] for events in (truth, predicted))
             counts += (len(match(true, found, protocol="author")), len(found), len(true))
         totals += counts
         _compare_counts(c, str(kind), counts, stored)
@@ -333,9 +330,7 @@ def format_lines(lines: Iterable[ParityLine]) -> str:
     width = max((len(line.name) for line in lines), default=7)
     rows = [f"{'fixture':{width}}  {'absolute':>9}  {'relative':>9}"]
     for line in lines:
-        errors = "  ".join(
-            f"{'-' if e is None else format(e, '.2e'):>9}" for e in (line.absolute, line.relative)
-        )
+        errors = "  ".join(f"{'-' if e is None else format(e, '.2e'):>9}" for e in (line.absolute, line.relative))
         rows.append(f"{line.name:{width}}  {errors}  {'ok ' if line.ok else 'OFF'}  {line.note}".rstrip())
     good = sum(line.ok for line in lines)
     return "\n".join([*rows, f"{good} of {len(lines)} fixtures ok"])

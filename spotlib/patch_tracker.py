@@ -4,6 +4,9 @@ Why not OpenCV's: a window needs the motion from each frame to the 16 frames aft
 patches. Here gradients and Hessian of a patch are computed once and serve all 16 later frames, each search starts
 where the previous frame ended, and brightness and contrast are projected out of the gradients, so light changes cost
 nothing and move nothing. Identical frames give exactly zero.
+
+All compiled functions stay in this one file: numba's cache notices a change of the file that it compiled from, but not
+of another file whose functions were inlined.
 """
 
 from __future__ import annotations
@@ -16,7 +19,6 @@ import numpy as np
 #: half side of a patch; 24 x 24 px at an inter-ocular distance of about 90 px
 HALF = 12
 SIDE = 2 * HALF
-AREA = SIDE * SIDE
 #: px; a search ends at a smaller step
 STEP_END = 0.05
 #: added to the Hessian (grey levels squared): patches without texture stay where the search started
@@ -26,8 +28,6 @@ STEP_MAX = 2.5
 #: a track is in doubt below this correlation, and dropped below that one
 DOUBT = 0.80
 DROP = 0.50
-#: METHOD section 2: head motion is the mean of this share of the longest motions on the nose
-NOSE_TOP_SHARE = 0.7
 
 _jit = nb.njit(cache=True, fastmath={"reassoc", "contract", "nsz", "arcp"}, nogil=True, error_model="numpy")
 
@@ -262,15 +262,18 @@ def _middle(values, n):
 
 
 @_jit
-def _follow(image, ox, oy, positions, patches, hessians, usable, x0, y0, rounds, found):
-    """Follow S patches into ``image`` from one start; ``found`` (S, 3): dx, dy, correlation. Median (dx, dy, q)."""
+def _follow(image, origin, positions, patches, hessians, usable, x0, y0, rounds, found):
+    """Follow S patches into ``image`` from one start; ``found`` (S, 3): dx, dy, correlation.
+
+    Returns what most of them say: dx, dy, correlation (-1 if none could be followed).
+    """
     n = 0
     for s in range(len(positions)):
         found[s, 2] = -1.0
         if not usable[s]:
             continue
-        x = float(positions[s, 0] - ox)
-        y = float(positions[s, 1] - oy)
+        x = float(positions[s, 0] - origin[0])
+        y = float(positions[s, 1] - origin[1])
         dx, dy, ok = search(image, x, y, x0, y0, patches[s], hessians[s], rounds)
         if ok:
             q = correlation(image, x + dx, y + dy, patches[s], hessians[s])
@@ -280,9 +283,7 @@ def _follow(image, ox, oy, positions, patches, hessians, usable, x0, y0, rounds,
             n += 1
     if n == 0:
         return x0, y0, -1.0
-    best = -1.0
-    for s in range(len(positions)):
-        best = max(best, found[s, 2])
+    best = found[:, 2].max()
     values = np.empty((3, len(positions)))
     n = 0
     for s in range(len(positions)):
@@ -295,121 +296,37 @@ def _follow(image, ox, oy, positions, patches, hessians, usable, x0, y0, rounds,
 
 @_jit
 def advance(
-    image,
-    origin,
-    slots,
-    starts,
-    owners,
-    positions,
-    patches,
-    hessians,
-    usable,
-    track,
-    step,
-    marks,
-    leash,
-    quality,
-    nose,
+    image, origin, slots, starts, positions, patches, hessians, usable, track, step, marks, leash, quality, nose
 ):
-    """Bring the tracks of all open frames to the newest one.
+    """Bring the tracks of open frames to the newest one.
 
-    slots (n,): ring slots of the earlier frames, nearest last. starts (P+2,): patches of point p are
-    starts[p]:starts[p+1]; the last group is the nose. track (R, P+1, 2) motion so far, updated; step (P+1, 2) motion
-    of the last frame; marks (R, P+1, 2) motion of the landmarks; quality (R, P+1); nose (R, 2) head motion.
+    slots (n,): ring slots of those frames. starts (P+2,): the patches of point p are starts[p]:starts[p+1]; the last
+    group is the nose. track (R, P+1, 2): motion so far, updated; step (P+1, 2): motion of the last frame; marks
+    (R, P+1, 2): motion of the landmarks. Fills quality (R, P+1), 0 for lost tracks, and nose (R, S, 3): dx, dy and
+    correlation of each patch of the nose.
     """
     n_points = len(starts) - 2
-    found = np.empty((len(positions[0]), 3))
-    kept = np.empty((len(positions[0]), 3))
+    first, second = np.empty((len(positions[0]), 3)), np.empty((len(positions[0]), 3))
     for slot in slots:
         for p in range(n_points + 1):
             a, b = starts[p], starts[p + 1]
-            x0 = track[slot, p, 0] + step[p, 0]
-            y0 = track[slot, p, 1] + step[p, 1]
+            mx, my = marks[slot, p, 0], marks[slot, p, 1]
+            found = first[a:b]
             dx, dy, q = _follow(
-                image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
-                usable[slot, a:b], x0, y0, 6, found[a:b],
+                image, origin, positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b], usable[slot, a:b],
+                track[slot, p, 0] + step[p, 0], track[slot, p, 1] + step[p, 1], 6, found,
             )  # fmt: skip
-            far = math.hypot(dx - marks[slot, p, 0], dy - marks[slot, p, 1]) > leash
-            if q < DOUBT or far:
-                for s in range(a, b):
-                    for c in range(3):
-                        kept[s, c] = found[s, c]
+            far = math.hypot(dx - mx, dy - my) > leash
+            if q < DOUBT or far:  # try again from where the landmarks are
                 ex, ey, eq = _follow(
-                    image, origin[0], origin[1], positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b],
-                    usable[slot, a:b], marks[slot, p, 0], marks[slot, p, 1], 12, found[a:b],
+                    image, origin, positions[slot, a:b], patches[slot, a:b], hessians[slot, a:b], usable[slot, a:b],
+                    mx, my, 12, second[a:b],
                 )  # fmt: skip
-                efar = math.hypot(ex - marks[slot, p, 0], ey - marks[slot, p, 1]) > leash
-                if (eq > q + 0.02 and not efar) or (far and not efar and eq >= DROP):
-                    dx, dy, q, far = ex, ey, eq, efar
-                else:
-                    for s in range(a, b):
-                        for c in range(3):
-                            found[s, c] = kept[s, c]
-            if far or q < DROP:
-                q = 0.0
+                near = math.hypot(ex - mx, ey - my) <= leash
+                if near and (eq > q + 0.02 or (far and eq >= DROP)):
+                    dx, dy, q, far, found = ex, ey, eq, False, second[a:b]
             track[slot, p, 0] = dx
             track[slot, p, 1] = dy
-            quality[slot, p] = min(max(q, 0.0), 1.0)
-        _replace_lost(track[slot], quality[slot], owners[slot])
-        a, b = starts[n_points], starts[n_points + 1]
-        _nose_motion(found[a:b], track[slot, n_points], nose[slot])
-
-
-@_jit
-def _replace_lost(track, quality, places):
-    """Give each track of quality 0 the median motion of the 5 nearest good ones."""
-    n = len(quality)
-    order = np.empty(n)
-    x = np.empty(n)
-    y = np.empty(n)
-    for p in range(n):
-        if quality[p] > 0.0:
-            continue
-        good = 0
-        for k in range(n):
-            order[k] = math.inf
-            if quality[k] > 0.0:
-                order[k] = math.hypot(places[k, 0] - places[p, 0], places[k, 1] - places[p, 1])
-                good += 1
-        near = min(good, 5)
-        if near == 0:
-            return
-        for m in range(near):
-            best = 0
-            for k in range(1, n):
-                if order[k] < order[best]:
-                    best = k
-            order[best] = math.inf
-            x[m] = track[best, 0]
-            y[m] = track[best, 1]
-        track[p, 0] = _middle(x, near)
-        track[p, 1] = _middle(y, near)
-
-
-@_jit
-def _nose_motion(found, fallback, out):
-    """METHOD's rule on the patches of the nose: mean of the 70 % longest motions, into ``out`` (2,)."""
-    n = 0
-    lengths = np.empty(len(found))
-    for s in range(len(found)):
-        lengths[s] = -1.0
-        if found[s, 2] >= DROP:
-            lengths[s] = found[s, 0] ** 2 + found[s, 1] ** 2
-            n += 1
-    out[0] = fallback[0]
-    out[1] = fallback[1]
-    keep = max(1, int(NOSE_TOP_SHARE * n + 0.5))
-    if n == 0:
-        return
-    x = 0.0
-    y = 0.0
-    for _ in range(keep):
-        best = 0
-        for s in range(1, len(found)):
-            if lengths[s] > lengths[best]:
-                best = s
-        lengths[best] = -1.0
-        x += found[best, 0]
-        y += found[best, 1]
-    out[0] = x / keep
-    out[1] = y / keep
+            quality[slot, p] = 0.0 if far or q < DROP else min(q, 1.0)
+            if p == n_points:
+                nose[slot] = found

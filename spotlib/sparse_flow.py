@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spotlib.flow import CropSpec, FrameMotion
-from spotlib.patch_tracker import SIDE, advance, coarse_steps, fill_templates
+from spotlib.patch_tracker import DROP, SIDE, advance, coarse_steps, fill_templates
 from spotlib.points import LAYOUTS, N_POINTS, POINT_NAMES, point_positions
 
 #: half the distance between the inner eye corners at the scale of tracking, px (that of a 256 px crop)
@@ -26,6 +26,7 @@ TRIPLE = ((-6, -4), (6, -4), (0, 7))
 #: patches on the nose (METHOD's head motion): columns and rows of a grid between the rims of the nose-tip patch
 NOSE_GRID = (3, 4)
 NOSE_REACH = 13.0
+NOSE_TOP_SHARE = 0.7
 #: Gaussian blur of a frame before tracking, px
 BLUR = 0.6
 #: largest distance of a track from what the landmarks say, in units of d
@@ -209,28 +210,53 @@ class SparseExtractor:
         for opened in open_frames:
             marks[opened.slot] = self._mark_motion(opened, newest)
         quality = np.zeros(track.shape[:2])
-        nose = np.zeros((len(track), 2))
-        leash = LEASH * self._shape.scale * self.crop.size / (2 * self.crop.side) / newest.scale
-        arguments = (
-            self._starts, self._places, self._positions, self._patches, self._hessians, self._usable, track,
-        )  # fmt: skip
-        image, origin = self._images[0][newest.slot], self._origins[newest.slot]
-        advance(image, origin, np.array([previous.slot]), *arguments, step, marks, leash, quality, nose)
-        step = track[previous.slot].copy()
-        earlier = np.array([opened.slot for opened in open_frames[:-1]], np.int64)
-        if len(earlier):
-            advance(image, origin, earlier, *arguments, step, marks, leash, quality, nose)
+        noses = np.zeros((len(track), NOSE_GRID[0] * NOSE_GRID[1], 3))
+        leash = LEASH * scale / newest.scale * self.crop.size / (2 * self.crop.side)
+
+        def follow(slots: list[int], step: np.ndarray) -> None:
+            advance(
+                self._images[0][newest.slot], self._origins[newest.slot], np.array(slots), self._starts,
+                self._positions, self._patches, self._hessians, self._usable, track, step, marks, leash, quality, noses,
+            )  # fmt: skip
+            for slot in (slot for slot in slots if not quality[slot].all()):
+                replace_lost(track[slot], quality[slot], self._places[slot])
+
+        follow([previous.slot], step)
+        if len(open_frames) > 1:
+            follow([opened.slot for opened in open_frames[:-1]], track[previous.slot].copy())
         self._track_px = track / scale
-        for opened in open_frames:
+        slots = [opened.slot for opened in open_frames]
+        heads = nose_motion(noses[slots], track[slots, N_POINTS])
+        for opened, head in zip(open_frames, heads, strict=True):
             opened.done += 1
             unit = opened.scale / scale
             opened.motion.flow[opened.done] = track[opened.slot, :N_POINTS] * unit
-            opened.motion.head[opened.done] = nose[opened.slot] * unit
+            opened.motion.head[opened.done] = head * unit
             opened.motion.quality[opened.done] = quality[opened.slot, :N_POINTS]
 
     def _mark_motion(self, first: _Open, later: _Open) -> np.ndarray:
         """Motion of the landmarks between two open frames (P+1, 2), tracking px."""
         return self._places[later.slot] - self._places[first.slot]
+
+
+def replace_lost(track: np.ndarray, quality: np.ndarray, places: np.ndarray) -> None:
+    """Give each track (P, 2) of quality 0 the median motion of the 5 nearest good ones, in place."""
+    lost, good = np.flatnonzero(quality == 0), np.flatnonzero(quality > 0)
+    if len(lost) and len(good):
+        distance = np.linalg.norm(places[lost, None] - places[good], axis=2)
+        near = good[np.argsort(distance, axis=1, kind="stable")[:, :5]]
+        track[lost] = np.median(track[near], axis=1)
+
+
+def nose_motion(found: np.ndarray, fallback: np.ndarray) -> np.ndarray:
+    """METHOD's head motion (n, 2) from the patches on the nose, (n, S, 3) dx, dy, correlation; else ``fallback``."""
+    good = np.asarray(found[:, :, 2] >= DROP)
+    length = np.where(good, (found[:, :, :2] ** 2).sum(2), -1.0)
+    longest = np.argsort(-length, axis=1, kind="stable")
+    total = np.take_along_axis(found[:, :, :2], longest[:, :, None], 1).cumsum(1)
+    keep = np.maximum(1, np.rint(NOSE_TOP_SHARE * good.sum(1)).astype(int))
+    mean = total[np.arange(len(found)), keep - 1] / keep[:, None]
+    return np.where(good.any(1, keepdims=True), mean, fallback)
 
 
 def _offsets(name: str) -> np.ndarray:

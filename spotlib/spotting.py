@@ -33,9 +33,7 @@ class SpotRule:
 
     def __post_init__(self) -> None:
         if not 0 <= self.k_min <= self.k_max:
-            raise SpotlibError(
-                f"spotting rule: k_min {self.k_min}, k_max {self.k_max}; 0 <= k_min <= k_max is needed"
-            )
+            raise SpotlibError(f"spotting rule: k_min {self.k_min}, k_max {self.k_max}; 0 <= k_min <= k_max is needed")
 
     def limit(self, n_frames: int, fps: float) -> int:
         """Most events this rule keeps in a video of ``n_frames``."""
@@ -65,22 +63,16 @@ class FrameScores:
     def __post_init__(self) -> None:
         shape = self.probabilities.shape
         if len(shape) != 2 or shape[1] != 10:
-            raise SpotlibError(
-                f"frame scores have shape {shape}, expected (T, 10); pass a network's ten channels"
-            )
+            raise SpotlibError(f"frame scores have shape {shape}, expected (T, 10); pass a network's ten channels")
         if self.valid is not None and self.valid.shape != shape[:1]:
-            raise SpotlibError(
-                f"valid has shape {self.valid.shape}, expected {shape[:1]}; give one value per frame"
-            )
+            raise SpotlibError(f"valid has shape {self.valid.shape}, expected {shape[:1]}; give one value per frame")
 
     @classmethod
     def from_logits(cls, logits: np.ndarray, valid: np.ndarray | None = None) -> FrameScores:
         """Softmax over each kind's three boundary channels, sigmoid of the other four; logits (T, 10)."""
         logits = np.asarray(logits, dtype=np.float64)
         if logits.ndim != 2 or logits.shape[1] != 10:
-            raise SpotlibError(
-                f"logits have shape {logits.shape}, expected (T, 10); pass a network's ten channels"
-            )
+            raise SpotlibError(f"logits have shape {logits.shape}, expected (T, 10); pass a network's ten channels")
         boundary = logits[:, :6].reshape(-1, 2, 3)
         boundary = np.exp(boundary - boundary.max(axis=2, keepdims=True))
         boundary /= boundary.sum(axis=2, keepdims=True)
@@ -126,9 +118,7 @@ def proposals(
     """
     apexes = np.flatnonzero(apex > threshold)
     last = len(apex) - 1
-    steps = np.arange(
-        k_min, k_max + 1
-    )  # away from the apex on both sides: argmax takes the nearest of equal scores
+    steps = np.arange(k_min, k_max + 1)  # away from the apex on both sides: argmax takes the nearest of equal scores
     before = np.clip(apexes[:, None] - steps, 0, last)  # (C, k)
     after = np.clip(apexes[:, None] + steps, 0, last)  # (C, k)
     rows = np.arange(len(apexes))
@@ -166,9 +156,7 @@ def nms(found: Proposals, *, iou: float = 0.5, keep: int | None = 5) -> np.ndarr
     return np.array(kept, dtype=np.int64)
 
 
-def spot(
-    scores: FrameScores, *, rules: Mapping[Kind, SpotRule] = AUTHOR_RULES, fps: float = 30.0
-) -> list[Event]:
+def spot(scores: FrameScores, *, rules: Mapping[Kind, SpotRule] = AUTHOR_RULES, fps: float = 30.0) -> list[Event]:
     """The events of one video: proposals and NMS for each kind.
 
     Args:

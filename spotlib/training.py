@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -93,7 +94,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 def network(params: Params, frames: int, nodes: int) -> nn.Module:
     """The untrained network that ``params`` describe, for windows of ``frames`` x ``nodes``."""
-    options = {}
+    options: dict[str, Any] = {}
     if params.system != "spotgcn":
         options = {
             "dim": params.dim,
@@ -103,6 +104,8 @@ def network(params: Params, frames: int, nodes: int) -> nn.Module:
             "attention": params.attention,
             "flgp": params.flgp,
         }
+    if params.system == "spotformer_gim":
+        options["head"] = True  # the release of this variant stops at the embedding; spotting needs scores
     return build_model(params.system, frames=frames, nodes=nodes, **options)
 
 

@@ -70,9 +70,11 @@ def natural_key(name: str) -> tuple[Any, ...]:
 
     >>> sorted(["img10.jpg", "img2.jpg"], key=natural_key)
     ['img2.jpg', 'img10.jpg']
+    >>> sorted(["a1b2", "a1b", "A1b"], key=natural_key)
+    ['A1b', 'a1b', 'a1b2']
     """
     parts = re.split(r"(\d+)", name)
-    return tuple((int(part), "") if part.isdigit() else (-1, part.casefold()) for part in parts) + (name,)
+    return tuple((int(part), "") if part.isdecimal() else (-1, part.casefold()) for part in parts), name
 
 
 class ImageFolder:
@@ -160,9 +162,7 @@ class VideoFile:
         decoded = self._decode(format)
         return self._nearest(decoded) if self._resample else decoded
 
-    def _nearest(
-        self, decoded: Iterator[tuple[int, float, np.ndarray]]
-    ) -> Iterator[tuple[int, float, np.ndarray]]:
+    def _nearest(self, decoded: Iterator[tuple[int, float, np.ndarray]]) -> Iterator[tuple[int, float, np.ndarray]]:
         """For each instant k / fps, the frame whose timestamp is nearest (the earlier one of two)."""
         before = next(decoded)
         after = next(decoded, None)
@@ -258,12 +258,15 @@ def _open(path: Path) -> Any:
 
 
 def _video_stream(path: Path, container: Any) -> Any:
-    if not container.streams.video:
-        kinds = sorted({stream.type for stream in container.streams})
-        raise SpotlibError(
-            f"{path}: no video stream (only {', '.join(kinds) or 'nothing'}); give a file with pictures"
-        )
-    return container.streams.video[0]
+    import av
+
+    # the cover picture of a music file counts as a video stream, but is none
+    cover = av.stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
+        kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
+        raise SpotlibError(f"{path}: no video stream (only {', '.join(kinds) or 'nothing'}); give a file with pictures")
+    return streams[0]
 
 
 def _damaged(path: Path, what: str, error: Exception | None = None) -> SpotlibError:
@@ -284,9 +287,7 @@ def _beat(seconds: np.ndarray, n_packets: int, tick: float, rate: float) -> _Bea
     regular = steps if off.mean() > OFF_BEAT_SHARE else steps[~off]
     fps = 1 / float(regular.mean()) if regular.mean() > 0 else rate
     shortest, longest = float(steps[steps > 0].min(initial=median)), float(steps.max())
-    return _Beat(
-        seconds - seconds[0], fps, float(off.mean()), (1 / max(longest, 1e-6), 1 / max(shortest, 1e-6))
-    )
+    return _Beat(seconds - seconds[0], fps, float(off.mean()), (1 / max(longest, 1e-6), 1 / max(shortest, 1e-6)))
 
 
 def _quarter_turns(frame: Any) -> int:

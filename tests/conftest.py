@@ -3,7 +3,9 @@ from __future__ import annotations
 import os
 
 import pytest
+import torch
 
+torch.set_num_threads(1)  # these networks are too small for two
 os.environ.setdefault("SPOTLIB_BATCH", "1")
 
 #: the smallest run that still has two folds with training, inner and test subjects

@@ -73,5 +73,7 @@ def moving_scene() -> Scene:
     smile = 0.25 * np.clip(np.sin(2 * np.pi * t), 0, None) ** 2
     brow = 0.12 * np.clip(-np.sin(2 * np.pi * t), 0, None) ** 2
     units = weights_of({"mouthSmileLeft": smile, "mouthSmileRight": smile, "browDownLeft": brow, "browDownRight": brow})
-    poses = [Pose(yaw=0.02 * np.sin(4 * a), pitch=0.01 * np.cos(5 * a), tx=0.03 * a, ty=0.02 * np.sin(3 * a)) for a in t]
+    poses = [
+        Pose(yaw=0.02 * np.sin(4 * a), pitch=0.01 * np.cos(5 * a), tx=0.03 * a, ty=0.02 * np.sin(3 * a)) for a in t
+    ]
     return scene(units, poses)

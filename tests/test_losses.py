@@ -56,9 +56,7 @@ def test_score_loss_written_out() -> None:
 def test_contrastive_loss_written_out(normalise: bool) -> None:
     rng = np.random.default_rng(0)
     z, classes, temperature = rng.normal(size=(7, 3)), [0, 1, 1, 2, 0, 1, 0], 0.4
-    ours = contrastive_loss(
-        torch.tensor(z), torch.tensor(classes), temperature=temperature, normalise=normalise
-    ).item()
+    ours = contrastive_loss(torch.tensor(z), torch.tensor(classes), temperature=temperature, normalise=normalise).item()
     if normalise:
         z = z / np.linalg.norm(z, axis=1, keepdims=True)
     total = 0.0

@@ -26,9 +26,7 @@ from spotlib.metrics import (
 
 
 def events_of(kind: Kind = Kind.MACRO) -> st.SearchStrategy[list[Event]]:
-    one = st.tuples(st.integers(0, 20), st.integers(0, 12)).map(
-        lambda t: Event(kind, t[0], None, t[0] + t[1])
-    )
+    one = st.tuples(st.integers(0, 20), st.integers(0, 12)).map(lambda t: Event(kind, t[0], None, t[0] + t[1]))
     return st.lists(one, max_size=4)
 
 
@@ -39,9 +37,7 @@ def brute_force(truth: list[Event], predicted: list[Event], iou: float) -> tuple
     for size in range(1, min(len(truth), len(predicted)) + 1):
         for rows in itertools.combinations(range(len(truth)), size):
             for columns in itertools.permutations(places, size):
-                values = [
-                    truth[r].interval.iou(predicted[c].interval) for r, c in zip(rows, columns, strict=True)
-                ]
+                values = [truth[r].interval.iou(predicted[c].interval) for r, c in zip(rows, columns, strict=True)]
                 if min(values) >= iou:
                     best = max(best, (size, round(sum(values), 9)))
     return best
@@ -54,9 +50,7 @@ def test_clean_matching_against_all_matchings(truth: list[Event], predicted: lis
     assert len({h.truth for h in hits}) == len({h.predicted for h in hits}) == len(hits)
     for hit in hits:
         assert hit.iou == truth[hit.truth].interval.iou(predicted[hit.predicted].interval) >= iou
-    assert (len(hits), round(sum(h.iou for h in hits), 9)) == pytest.approx(
-        brute_force(truth, predicted, iou)
-    )
+    assert (len(hits), round(sum(h.iou for h in hits), 9)) == pytest.approx(brute_force(truth, predicted, iou))
 
 
 @settings(max_examples=200)
@@ -124,9 +118,7 @@ def test_values_counted_by_hand() -> None:
     assert math.isnan(micro.mean_iou)
     assert macro.apex_error == pytest.approx(2 / 20)
     assert metric.false_alarms_per_minute() == pytest.approx(2 / 1.5)
-    assert metric.f1_over_iou(Kind.MACRO, thresholds=(0.3, 0.81, 0.9)) == pytest.approx(
-        {0.3: 0.8, 0.81: 0.4, 0.9: 0}
-    )
+    assert metric.f1_over_iou(Kind.MACRO, thresholds=(0.3, 0.81, 0.9)) == pytest.approx({0.3: 0.8, 0.81: 0.4, 0.9: 0})
     by_subject = metric.counts_by_subject()
     assert (by_subject["s1"].tp, by_subject["s1"].fn, by_subject["s2"].fn) == (2, 1, 1)
     assert sum(by_subject.values(), Counts()) == overall

@@ -85,9 +85,7 @@ def test_kinds_are_told_by_content_not_by_name(tmp_path: Path) -> None:
     assert all(line.ok for line in lines)
 
 
-@pytest.mark.parametrize(
-    ("dim", "heads", "frames", "mlp"), [(24, 2, 17, 40), (16, 1, 11, 16), (32, 3, 31, 32)]
-)
+@pytest.mark.parametrize(("dim", "heads", "frames", "mlp"), [(24, 2, 17, 40), (16, 1, 11, 16), (32, 3, 31, 32)])
 def test_other_widths_and_lengths(tmp_path: Path, dim: int, heads: int, frames: int, mlp: int) -> None:
     torch.manual_seed(dim)
     model = build_model("spotformer", frames=frames, dim=dim, heads=heads, mlp=mlp, dropout=0.0).eval()

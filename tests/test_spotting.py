@@ -42,9 +42,7 @@ def loop_nms(found: list[tuple], iou: float, keep: int) -> list[tuple]:
     return kept
 
 
-@given(
-    st.lists(st.tuples(LEVELS, LEVELS, LEVELS), min_size=1, max_size=40), st.integers(0, 3), st.integers(0, 6)
-)
+@given(st.lists(st.tuples(LEVELS, LEVELS, LEVELS), min_size=1, max_size=40), st.integers(0, 3), st.integers(0, 6))
 def test_proposals_and_nms_against_loops(rows: list, k_min: int, more: int) -> None:
     apex, start, end = (np.array(column, dtype=np.float32) for column in zip(*rows, strict=True))
     found = proposals(apex, start, end, k_min=k_min, k_max=k_min + more)
@@ -63,9 +61,7 @@ def places() -> list[str]:
 @pytest.mark.parametrize("place", places())
 def test_proposals_of_the_release(place: str) -> None:
     with np.load(GOLDEN, allow_pickle=False) as stored:
-        arrays = {
-            name.rsplit("/", 1)[1]: stored[name] for name in stored.files if name.startswith(f"{place}/")
-        }
+        arrays = {name.rsplit("/", 1)[1]: stored[name] for name in stored.files if name.startswith(f"{place}/")}
     rule = AUTHOR_RULES[Kind(place.rsplit("/", 1)[1])]
     found = proposals(arrays["apex"], arrays["start"], arrays["end"], k_min=rule.k_min, k_max=rule.k_max)
     if "candidates" not in arrays:
@@ -91,9 +87,7 @@ def scores_with(events: list[Event], n_frames: int) -> FrameScores:
 def test_spot_finds_what_a_perfect_network_marks() -> None:
     events = [Event(Kind.MACRO, 20, 40, 60), Event(Kind.MICRO, 50, 54, 60), Event(Kind.MICRO, 90, 95, 99)]
     found = spot(scores_with(events, 100))
-    assert [(e.kind, e.onset, e.apex, e.offset) for e in found] == [
-        (e.kind, e.onset, e.apex, e.offset) for e in events
-    ]
+    assert [(e.kind, e.onset, e.apex, e.offset) for e in found] == [(e.kind, e.onset, e.apex, e.offset) for e in events]
     assert all(e.score == pytest.approx(0.9 * 0.9 * 0.8) for e in found)
     only_micro = spot(scores_with(events, 100), rules={Kind.MICRO: AUTHOR_RULES[Kind.MICRO]})
     assert {e.kind for e in only_micro} == {Kind.MICRO}
@@ -117,9 +111,7 @@ def test_limits_thresholds_and_gaps() -> None:
     valid = np.ones(1200, dtype=bool)
     valid[14] = False  # the first apex
     valid[68] = False  # the second offset
-    gone = spot(
-        FrameScores(scores.probabilities, valid), rules={Kind.MICRO: replace(rule, max_per_video=None)}
-    )
+    gone = spot(FrameScores(scores.probabilities, valid), rules={Kind.MICRO: replace(rule, max_per_video=None)})
     assert len(gone) == 18
 
 
@@ -137,9 +129,7 @@ def test_scores_from_logits() -> None:
 
 
 def test_bounds_cover_the_training_events() -> None:
-    events = [Event(Kind.MICRO, 10, 10 + k, 10 + 2 * k + 1) for k in (3, 4, 5)] + [
-        Event(Kind.MACRO, 0, None, 40)
-    ]
+    events = [Event(Kind.MICRO, 10, 10 + k, 10 + 2 * k + 1) for k in (3, 4, 5)] + [Event(Kind.MACRO, 0, None, 40)]
     assert bounds(events, Kind.MICRO, low=0, high=1) == (3, 6)
     assert bounds(events, Kind.MACRO) == (20, 20)
     long = [Event(Kind.MACRO, 0, 200, 400)]

@@ -56,7 +56,11 @@ def slow_windows(
     for i in range(n):
         start = i - K // 2 if alignment == "centred" else i - K + 1
         for k in range(K):
-            a, b = {"swmro": (start, start + k), "adjacent": (start + k - 1, start + k), "fixed_gap": (start + k - 4, start + k + 4)}[feature]
+            a, b = {
+                "swmro": (start, start + k),
+                "adjacent": (start + k - 1, start + k),
+                "fixed_gap": (start + k - 4, start + k + 4),
+            }[feature]
             outside = a < 0 or b < 0 or a >= n or b >= n
             a, b = min(max(a, 0), n - 1), min(max(b, 0), n - 1)
             for v, name in enumerate(names):
@@ -72,7 +76,12 @@ def slow_windows(
 @pytest.mark.parametrize("border", ["clamp", "zero"])
 @pytest.mark.parametrize(
     ("K", "alignment", "layout", "head"),
-    [(17, "centred", "10", "nose"), (11, "causal", "all", "none"), (7, "centred", "nose", "nose"), (17, "causal", "eyelids", "nose")],
+    [
+        (17, "centred", "10", "nose"),
+        (11, "causal", "all", "none"),
+        (7, "centred", "nose", "nose"),
+        (17, "causal", "eyelids", "nose"),
+    ],
 )
 def test_gather_equals_the_slow_derivation(
     K: int, alignment: str, layout: str, head: str, border: str, feature: str

@@ -86,3 +86,12 @@ def test_no_expression_at_all_is_an_error(clips):
     empty = [dataclasses.replace(clip, events=()) for clip in clips]
     with pytest.raises(SpotlibError, match="no training segment holds an expression"):
         Material(empty, neutral=False, device=CPU)
+
+
+@pytest.mark.parametrize("system", ["spotformer_gim", "spotgcn"])
+def test_other_systems_train_and_predict(clips, system):
+    params = SMALL.replace(system=system, epochs=1)
+    for epoch in train(clips, params, device=CPU):
+        scores = predict(epoch.model, clips[0], device=CPU)
+    assert scores.probabilities.shape == (240, 10)
+    assert np.isfinite(scores.probabilities).all()

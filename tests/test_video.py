@@ -101,10 +101,7 @@ def test_variable_rate_is_refused_with_its_range_and_resampled_on_request(
     times = [0.0, 0.04, 0.08, 0.12, 0.16, 0.36, 0.40, 0.44, 0.48, 0.52, 0.56, 0.60]
     path = write_video(tmp_path / "phone.mp4", n=len(times), times=times)
     message = error(path)
-    assert (
-        message
-        == ": variable frame rate (5 to 25 frames/s); pass fps=30 (command line: --fps 30) to resample it"
-    )
+    assert message == ": variable frame rate (5 to 25 frames/s); pass fps=30 (command line: --fps 30) to resample it"
     with caplog.at_level(logging.INFO, "spotlib"):
         video = open_video(path, fps=30)
     assert "resampled from 12 frames" in caplog.text
@@ -180,9 +177,7 @@ def test_header_without_frames(tmp_path: Path) -> None:
     assert "cut off or damaged, copy or export it again" in error(path)
 
 
-def test_folder_in_natural_order_without_stray_files(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_folder_in_natural_order_without_stray_files(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     names = [f"img{i}.png" for i in range(1, 13)]
     folder = write_folder(tmp_path / "frames", names)
     (folder / "Thumbs.db").write_text("x")

@@ -45,22 +45,16 @@ def build_model(name: str, *, frames: int = 17, nodes: int | str = "10", **optio
     try:
         if name == "spotgcn":
             if frames != FRAMES:
-                raise SpotlibError(
-                    f"spotgcn takes windows of {FRAMES} frames, not {frames}; set window to {FRAMES}"
-                )
+                raise SpotlibError(f"spotgcn takes windows of {FRAMES} frames, not {frames}; set window to {FRAMES}")
             return SpotGCN(graph, **options)
         if name == "spotformer_gim":
             options = {"paddings": GIM_PADDINGS, "dropout": 0.0, "head": False, **options}
         elif name != "spotformer":
-            raise SpotlibError(
-                f"network {name!r} is unknown; choose one of spotformer, spotformer_gim, spotgcn"
-            )
+            raise SpotlibError(f"network {name!r} is unknown; choose one of spotformer, spotformer_gim, spotgcn")
         options = {"regions": graph.regions, "edges": graph.edges, **options}
         return SpotFormer(SpotFormerConfig(frames=frames, **options))
     except TypeError as error:
-        raise SpotlibError(
-            f"{name}: {str(error).split('() ')[-1]}; see its configuration for the options"
-        ) from None
+        raise SpotlibError(f"{name}: {str(error).split('() ')[-1]}; see its configuration for the options") from None
 
 
 def parameter_count(model: nn.Module) -> int:

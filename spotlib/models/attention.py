@@ -37,9 +37,7 @@ def self_attention(
     if x.device.type == "cpu" and length <= SHORT:
         qkv = weight @ x.reshape(-1, dim).t()  # (3 H d, L B)
         out = _ShortAttention.apply(qkv.view(3, heads, -1, length, b), mask, dropout)  # (H, d, L, B)
-        return (
-            out.view(-1, length * b).t().view(length, b, -1)
-        )  # a view: the next product takes it transposed
+        return out.view(-1, length * b).t().view(length, b, -1)  # a view: the next product takes it transposed
     q, k, v = F.linear(x, weight).view(length, b, 3, heads, -1).permute(2, 1, 3, 0, 4)  # each (B, H, L, d)
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)  # (B, H, L, d)
     return out.permute(2, 0, 1, 3).flatten(2)  # (L, B, H d)

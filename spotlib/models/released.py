@@ -94,13 +94,9 @@ def released_config(state: Mapping[str, np.ndarray], *, frames: int, nodes: int 
         inner = state["transformer.gattn1.to_qkv.weight"].shape[0] // 3
         mlp = state["transformer.gff1.net.0.weight"].shape[0]
     except KeyError as missing:
-        raise SpotlibError(
-            f"released weights: {missing.args[0]} is missing; this is not a SpotFormer"
-        ) from None
+        raise SpotlibError(f"released weights: {missing.args[0]} is missing; this is not a SpotFormer") from None
     if inner % HEAD_DIM:
-        raise SpotlibError(
-            f"released weights: inner width {inner} is no multiple of {HEAD_DIM}, the width of a head"
-        )
+        raise SpotlibError(f"released weights: inner width {inner} is no multiple of {HEAD_DIM}, the width of a head")
     head = "mlp_head.weight" in state
     graph = face_graph(nodes)
     return SpotFormerConfig(
@@ -123,21 +119,13 @@ def load_released(model: nn.Module, state: Mapping[str, np.ndarray | Tensor]) ->
     Raises SpotlibError naming every released tensor that is missing or left over, or the first whose shape is
     off.
     """
-    given = {
-        name: torch.as_tensor(np.asarray(value))
-        for name, value in state.items()
-        if not name.endswith(_IGNORED)
-    }
+    given = {name: torch.as_tensor(np.asarray(value)) for name, value in state.items() if not name.endswith(_IGNORED)}
     names = released_names(model)
     if isinstance(model, SpotGCN):
         given.pop("A3", None)  # the graph of a single node: the number 1
     missing, unused = sorted(names.keys() - given.keys()), sorted(given.keys() - names.keys())
     if missing or unused:
-        parts = [
-            f"{what}: {', '.join(which)}"
-            for what, which in (("missing", missing), ("unused", unused))
-            if which
-        ]
+        parts = [f"{what}: {', '.join(which)}" for what, which in (("missing", missing), ("unused", unused)) if which]
         raise SpotlibError(f"released weights do not fit {type(model).__name__}; {'; '.join(parts)}")
     own = dict(model.named_parameters()) | dict(model.named_buffers())
     with torch.no_grad():

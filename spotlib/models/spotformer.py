@@ -49,23 +49,17 @@ class SpotFormerConfig:
     # "max", "mean": must the downsampling be learned, or does pooling over the same three frames do?
     downsample: Literal["conv", "max", "mean"] = "conv"
     spatial_position: bool = True  # False: need the network be told which region a node belongs to?
-    temporal_position: bool = (
-        True  # False: need it be told the order of frames, which the gaps betray already?
-    )
+    temporal_position: bool = True  # False: need it be told the order of frames, which the gaps betray already?
     graph_mask: bool = False  # True: does attention gain from seeing only neighbours in the facial graph?
 
     def __post_init__(self) -> None:
         for name, allowed in _CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise SpotlibError(
-                    f"SpotFormer: {name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}"
-                )
+                raise SpotlibError(f"SpotFormer: {name} is {getattr(self, name)!r}; choose one of {', '.join(allowed)}")
         if self.frames < KERNEL:
             raise SpotlibError(f"SpotFormer: {self.frames} frames in a window; {KERNEL} or more are needed")
         if min(self.dim, self.heads, self.head_dim, *self.regions) < 1 or not 0 <= self.dropout < 1:
-            raise SpotlibError(
-                "SpotFormer: dim, heads, head_dim and regions must be positive, dropout in [0, 1)"
-            )
+            raise SpotlibError("SpotFormer: dim, heads, head_dim and regions must be positive, dropout in [0, 1)")
 
     @property
     def nodes(self) -> int:
@@ -149,9 +143,7 @@ class SpaceTime(nn.Module):
         super().__init__()
         self.order = c.attention
         self.space, self.time = Block(c), Block(c)
-        self.register_buffer(
-            "mask", FaceGraph(c.regions, c.edges).mask() if masked else None, persistent=False
-        )
+        self.register_buffer("mask", FaceGraph(c.regions, c.edges).mask() if masked else None, persistent=False)
 
     def over_space(self, x: Tensor) -> Tensor:
         return self.space(x.flatten(1, 2), self.mask).view(x.shape)  # T N sequences of V tokens
@@ -221,6 +213,8 @@ class Downsample(nn.Module):
 class SpotFormer(nn.Module):
     """SpotFormer: windows of node motion in, ten frame scores and an embedding out."""
 
+    region: Tensor
+
     def __init__(self, config: SpotFormerConfig = SpotFormerConfig()) -> None:
         super().__init__()
         self.config = c = config
@@ -235,9 +229,7 @@ class SpotFormer(nn.Module):
         pooled = c.flgp != "none" and c.scales == "multi"
         self.scale1 = SpaceTime(c, masked=c.graph_mask)
         self.flgp1 = RegionPool(c, c.regions) if pooled else nn.Identity()
-        self.scale2 = SpaceTime(
-            c, masked=c.graph_mask and not pooled
-        )  # three regions: every two are neighbours
+        self.scale2 = SpaceTime(c, masked=c.graph_mask and not pooled)  # three regions: every two are neighbours
         self.flgp2 = RegionPool(c, (len(c.regions),)) if pooled else nn.Identity()
         self.time3, self.time4 = Block(c), Block(c)
         frames, downs = c.frames, []

@@ -29,6 +29,9 @@ class TemporalConv(nn.Linear):
 class SpotGCN(nn.Module):
     """Four blocks without residuals: motion mixes along the graph, regions and time shrink to a vector."""
 
+    laplacian1: Tensor
+    laplacian2: Tensor
+
     def __init__(self, graph: FaceGraph, *, dim: int = 64) -> None:
         super().__init__()
         self.graph = graph

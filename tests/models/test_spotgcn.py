@@ -23,9 +23,7 @@ def stored() -> dict[str, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def weights(stored: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    return {
-        key.removeprefix("weights/"): value for key, value in stored.items() if key.startswith("weights/")
-    }
+    return {key.removeprefix("weights/"): value for key, value in stored.items() if key.startswith("weights/")}
 
 
 def test_published_parameter_count_and_its_unused_part() -> None:
@@ -40,12 +38,8 @@ def test_outputs_and_gradient_of_the_release(stored: dict, weights: dict) -> Non
     x = torch.from_numpy(stored["input"]).permute(0, 2, 3, 1)
     for mode in ("eval", "train"):
         out = model.train(mode == "train")(x)
-        np.testing.assert_allclose(
-            out.logits.detach().numpy(), stored[f"{mode}/logits"], atol=2e-5, rtol=1e-6
-        )
-        np.testing.assert_allclose(
-            out.embedding.detach().numpy(), stored[f"{mode}/embedding"], atol=2e-5, rtol=1e-6
-        )
+        np.testing.assert_allclose(out.logits.detach().numpy(), stored[f"{mode}/logits"], atol=2e-5, rtol=1e-6)
+        np.testing.assert_allclose(out.embedding.detach().numpy(), stored[f"{mode}/embedding"], atol=2e-5, rtol=1e-6)
     loss = out.logits.square().mean() + out.embedding.square().mean()
     loss.backward()
     norm = torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None]).norm()
