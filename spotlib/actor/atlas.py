@@ -119,9 +119,7 @@ def _eye_patch(identity: Identity, rng: np.random.Generator) -> np.ndarray:
         axis=2,
     )
     iris_r = 0.455
-    fibre = np.interp(angle, np.linspace(-np.pi, np.pi, 181), np.r_[0.0, rng.normal(0, 1, 179), 0.0]).astype(
-        np.float32
-    )
+    fibre = np.interp(angle, np.linspace(-np.pi, np.pi, 181), np.r_[0.0, rng.normal(0, 1, 179), 0.0]).astype(np.float32)
     tone = 1.0 + 0.22 * fibre * smooth(0.1, 0.3, r / iris_r) + 0.15 * noise(rng, (STRIP, STRIP), 2.5)
     tone *= 1.15 - 0.75 * smooth(0.72, 1.0, r / iris_r) + 0.35 * smooth(0.75, 0.45, r / iris_r)
     iris = np.array(identity.iris, dtype=np.float32) * np.clip(tone, 0.2, 2.0)[..., None]

@@ -135,9 +135,7 @@ def _wander(rng: np.random.Generator, time: np.ndarray, period: float) -> np.nda
 def _pulse(n_frames: int, fps: float, start: float, rise: float, hold: float, fall: float) -> np.ndarray:
     """Minimum-jerk pulse (T,) of height 1; all times in seconds."""
     time = np.arange(n_frames) / fps
-    return np.minimum(
-        minimum_jerk((time - start) / rise), 1 - minimum_jerk((time - start - rise - hold) / fall)
-    )
+    return np.minimum(minimum_jerk((time - start) / rise), 1 - minimum_jerk((time - start - rise - hold) / fall))
 
 
 def _entry(kind: str, start: float, end: float, fps: float, n_frames: int) -> LogEntry:
@@ -167,9 +165,7 @@ def _blink(
     log.append(_entry("blink", start, start + close + shut + open_, fps, len(weights)))
 
 
-def _gaze(
-    rng: np.random.Generator, habits: Habits, time: np.ndarray, fps: float, log: list[LogEntry]
-) -> np.ndarray:
+def _gaze(rng: np.random.Generator, habits: Habits, time: np.ndarray, fps: float, log: list[LogEntry]) -> np.ndarray:
     reach = np.deg2rad(habits.gaze_range) * np.array([1.0, 0.6])
     now = reach * rng.uniform(-0.5, 0.5, 2)
     gaze = np.tile(now, (len(time), 1))
@@ -259,8 +255,7 @@ def _swallow(
     start += delay
     pulse = _pulse(len(weights), fps, start, rise, hold, fall)
     weights += pulse[:, None] * (
-        spread("mouthShrugLower", 1, 1, rng.uniform(0.08, 0.2))
-        + spread("mouthPress", 1, 1, rng.uniform(0.1, 0.25))
+        spread("mouthShrugLower", 1, 1, rng.uniform(0.08, 0.2)) + spread("mouthPress", 1, 1, rng.uniform(0.1, 0.25))
     )
     log.append(entry)
 

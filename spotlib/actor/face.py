@@ -23,9 +23,7 @@ from spotlib.actor.stage import Stage
 from spotlib.errors import SpotlibError
 
 EYE_ROW = 0.43  # height of the eyes in the picture, share from the top
-IOD_SHARE = (
-    115.0 / 480.0
-)  # inter-ocular distance as a share of the height, so that d is about 32 px at 480 rows
+IOD_SHARE = 115.0 / 480.0  # inter-ocular distance as a share of the height, so that d is about 32 px at 480 rows
 PUPIL_DISTANCE = 0.615  # decimetres; adults' eyes are alike, so this fixes everybody's size in the picture
 CLOTH_THICKNESS = 0.05  # decimetres
 
@@ -141,9 +139,7 @@ class Actor:
     def _checked(self, weights: np.ndarray) -> np.ndarray:
         weights = np.asarray(weights, dtype=np.float64)
         if weights.shape != (len(self.head.unit_names),):
-            raise SpotlibError(
-                f"face-unit weights have shape {weights.shape}; pass {(len(self.head.unit_names),)}"
-            )
+            raise SpotlibError(f"face-unit weights have shape {weights.shape}; pass {(len(self.head.unit_names),)}")
         return weights
 
     def render(

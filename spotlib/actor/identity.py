@@ -225,7 +225,5 @@ def sample_identity(seed: int) -> Identity:
         lashes=float(rng.uniform(0.12, 0.2) if male else rng.uniform(0.22, 0.38)),
         shine=float(rng.uniform(0.5, 1.1)),
         cloth=(float(cloth_hue[0]), float(cloth_hue[1]), float(cloth_hue[2])),
-        backdrop=_mix(
-            (wall, wall, wall), (wall * 0.8, wall * 0.95, wall * 1.15), float(rng.uniform(-0.5, 1.0))
-        ),
+        backdrop=_mix((wall, wall, wall), (wall * 0.8, wall * 0.95, wall * 1.15), float(rng.uniform(-0.5, 1.0))),
     )

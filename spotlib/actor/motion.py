@@ -141,9 +141,7 @@ def express(
     main = main * np.min(caps[main > 0] / main[main > 0], initial=1.0)
     if COUPLED_AUS.intersection(event.aus) and coupling > 0:
         reached = field.peak(main)
-        main = main + coupled(
-            field, min(coupling, 0.8 * reached), left=left, right=right, cheek="6" not in event.aus
-        )
+        main = main + coupled(field, min(coupling, 0.8 * reached), left=left, right=right, cheek="6" not in event.aus)
         main = main * min(1.0, size / field.peak(main))
     weights = np.minimum(main, 1.0)
     return Expression(event, weights, left, right, field.peak(weights), field.peak(weights, NODES))
@@ -168,9 +166,7 @@ def event_weights(expressions: Iterable[Expression], n_frames: int, *, fps: floa
     for shown in expressions:
         event = shown.event
         apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
-        curve = event_curve(
-            event.onset, apex, event.offset, n_frames, longest_rise=0.8 * fps, longest_fall=1.0 * fps
-        )
+        curve = event_curve(event.onset, apex, event.offset, n_frames, longest_rise=0.8 * fps, longest_fall=1.0 * fps)
         total += curve[:, None] * shown.weights
     return np.minimum(total, 1.0)
 

@@ -236,9 +236,7 @@ def shade(owner, depth, box, factor, gain, planes, kinds, fine, broad, eyes, bac
                             t = owner[row * factor + j, column * factor + i]
                             if t >= 0:
                                 hits += 1
-                                flat = flat and bool(
-                                    kinds[t] == kinds[first] and kinds[t] != 1 and kinds[t] != 2
-                                )
+                                flat = flat and bool(kinds[t] == kinds[first] and kinds[t] != 1 and kinds[t] != 2)
                                 z = depth[row * factor + j, column * factor + i]
                                 near, far = max(near, z), min(far, z)
                     flat = flat and hits == factor * factor and bool(near - far < same)
@@ -275,9 +273,7 @@ def shade(owner, depth, box, factor, gain, planes, kinds, fine, broad, eyes, bac
                             if t < 0:
                                 continue
                             fx, fy = np.float32(column * factor + i), np.float32(row * factor + j)
-                            q = _fetch(
-                                fine, _at(planes, t, 0, fx, fy), _at(planes, t, 3, fx, fy), one * share
-                            )
+                            q = _fetch(fine, _at(planes, t, 0, fx, fy), _at(planes, t, 3, fx, fy), one * share)
                             shine = _at(planes, t, 15, fx, fy) * q[3]
                             dim = np.float32(1.0)
                             if kinds[t] == 1 or kinds[t] == 2:

@@ -87,10 +87,7 @@ def brow_mask(head: Head, identity: Identity, rng: np.random.Generator) -> np.nd
         x = centre + (x - centre) * identity.brow_length
         width = identity.brow_thickness * np.interp(line, [0, 0.12, 0.55, 1], [0.8, 1.0, 0.8, 0.25])
         core = np.zeros((TALL, WIDE), dtype=np.uint8)
-        outline = (
-            np.concatenate([np.stack([x, y - 0.4 * width], 1), np.stack([x, y + 0.4 * width], 1)[::-1]])
-            * DENSITY
-        )
+        outline = np.concatenate([np.stack([x, y - 0.4 * width], 1), np.stack([x, y + 0.4 * width], 1)[::-1]]) * DENSITY
         cv2.fillPoly(core, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
         soft = cv2.GaussianBlur(core, (0, 0), 0.014 * DENSITY).astype(np.float32) / 255
         np.maximum(mask, soft * (0.25 + 0.4 * identity.brow_density), out=mask)
@@ -99,9 +96,7 @@ def brow_mask(head: Head, identity: Identity, rng: np.random.Generator) -> np.nd
         offset = np.clip(rng.normal(0.0, 0.24, count), -0.5, 0.5)
         here = np.interp(t, line, width)
         lean = np.interp(t, [0, 0.2, 0.6, 1], [1.3, 0.65, 0.15, -0.2]) + rng.normal(0, 0.12, count)
-        lean += np.where(offset < 0, -0.5, 0.5) * np.abs(
-            offset
-        )  # hairs of both rims point to the middle line
+        lean += np.where(offset < 0, -0.5, 0.5) * np.abs(offset)  # hairs of both rims point to the middle line
         length = (0.035 + 0.3 * here) * rng.uniform(0.6, 1.1, count)
         along = np.stack([sign * np.cos(lean) * length, -np.sin(lean) * length], axis=1)
         root = np.stack([np.interp(t, line, x), np.interp(t, line, y) + offset * here], axis=1) - 0.4 * along
@@ -155,9 +150,7 @@ def _wrinkle_depth(identity: Identity, rng: np.random.Generator, at: np.ndarray)
     for side, corner, outer in ((-1, 48, 36), (1, 54, 45)):
         wing = at[31] if side < 0 else at[35]
         s = np.linspace(0, 1, 15)[:, None]
-        fold = (
-            wing + [side * 0.05, -0.03] + s * (at[corner] + [side * 0.09, 0.02] - wing - [side * 0.05, -0.03])
-        )
+        fold = wing + [side * 0.05, -0.03] + s * (at[corner] + [side * 0.09, 0.02] - wing - [side * 0.05, -0.03])
         fold[:, 0] += side * 0.03 * np.sin(np.pi * s[:, 0])
         curve(fold, 0.05 + 0.16 * identity.wrinkles, 3.5)
         for k in range(3):

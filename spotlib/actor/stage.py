@@ -68,9 +68,7 @@ class Stage:
         self.normals = np.zeros(self.rest.shape, dtype=np.float32)
         self.lit = np.zeros((len(self.rest), 4), dtype=np.float32)
         self.occlusion = self._occlusion()
-        self.eye_vertices = [
-            np.flatnonzero(head.vertex_parts == PARTS.index(n)) for n in ("eye-left", "eye-right")
-        ]
+        self.eye_vertices = [np.flatnonzero(head.vertex_parts == PARTS.index(n)) for n in ("eye-left", "eye-right")]
         self.lip_gap = _lip_gap(self.rest)
         self.teeth = np.isin(
             head.vertex_parts, (PARTS.index("teeth-upper"), PARTS.index("teeth-lower"), PARTS.index("tongue"))
@@ -144,9 +142,7 @@ class Stage:
         points = self.rest.copy()
         for k in np.flatnonzero(weights):
             points += np.float32(weights[k]) * self.units[k]
-        points[self.lash] = points[self.lash_root] + self.lash_length * (
-            points[self.lash] - points[self.lash_root]
-        )
+        points[self.lash] = points[self.lash_root] + self.lash_length * (points[self.lash] - points[self.lash_root])
         look = Pose(yaw=gaze[0], pitch=gaze[1]).matrix().astype(np.float32)
         for (centre, _), own in zip(actor.eyes, self.eye_vertices, strict=True):
             points[own] = (points[own] - centre.astype(np.float32)) @ look.T + centre.astype(np.float32)
@@ -157,9 +153,7 @@ class Stage:
         vertex_normals(points, self.triangles, self.normals)
         key = np.array(light.direction, dtype=np.float32)
         key /= np.linalg.norm(key)
-        light_vertices(
-            self.normals, self.albedo, self.occlusion, self.gloss, key, light.ambient, light.gain, self.lit
-        )
+        light_vertices(self.normals, self.albedo, self.occlusion, self.gloss, key, light.ambient, light.gain, self.lit)
         self.lit[self.teeth] *= np.float32(light_in)
         samples = actor.supersample
         flat = actor.project(points, pose, samples=samples)
@@ -199,12 +193,7 @@ class Stage:
             placed = pose.turn(centre[None])
             x, y = actor.project(placed, pose, samples=actor.supersample)[0]
             size = (
-                radius
-                * actor.pixels_per_decimetre
-                * pose.scale
-                * CAMERA
-                / (CAMERA - placed[0, 2])
-                * actor.supersample
+                radius * actor.pixels_per_decimetre * pose.scale * CAMERA / (CAMERA - placed[0, 2]) * actor.supersample
             )
             out[k] = x, y, size, GLINT[0], GLINT[1], 0.9 * light.gain
         return out

@@ -138,9 +138,7 @@ def sample_events(
     )
 
 
-def _length(
-    rng: np.random.Generator, statistics: EventStatistics, kind: Kind, rate: float, longest: float
-) -> int:
+def _length(rng: np.random.Generator, statistics: EventStatistics, kind: Kind, rate: float, longest: float) -> int:
     quantiles = statistics.lengths(kind)
     for _ in range(ATTEMPTS):
         length = round(draw_length(rng, quantiles) * rate)
@@ -164,9 +162,7 @@ def _steps(
     shares = rng.uniform(0.0, 0.6, len(met))
     # gaps of the real sets are skewed: many short ones, a few very long ones
     gaps = statistics.gap * rate * rng.lognormal(0.0, 0.8, len(met))
-    overlaps = [
-        int(share * min(pair)) for share, pair in zip(shares, itertools.pairwise(lengths), strict=True)
-    ]
+    overlaps = [int(share * min(pair)) for share, pair in zip(shares, itertools.pairwise(lengths), strict=True)]
     room = n_frames - 2 * edge - sum(lengths) + sum(o for o, m in zip(overlaps, met, strict=True) if m)
     extra = np.where(met, 0.0, np.maximum(gaps - edge, 0.0))
     room -= edge * int((~met).sum())
@@ -197,9 +193,7 @@ def _placed(
     return tuple(sorted(slots, key=lambda slot: (slot.onset, slot.offset)))
 
 
-def draw_aus(
-    rng: np.random.Generator, shares: Mapping[str, float], *, avoid: Sequence[str] = ()
-) -> tuple[str, ...]:
+def draw_aus(rng: np.random.Generator, shares: Mapping[str, float], *, avoid: Sequence[str] = ()) -> tuple[str, ...]:
     """AUs of one event: one drawn by its share, a second one as often as the shares exceed 1 together.
 
     AUs in ``avoid`` (those of an event going on at the same time) are left out unless nothing else remains,

@@ -34,12 +34,8 @@ def field() -> LandmarkField:
     return LandmarkField.of(Actor(sample_identity(3)))
 
 
-def draw(
-    field: LandmarkField, habits: Habits, *, video: int = 0, n_frames: int = T, events=()
-) -> Distractors:
-    return make_distractors(
-        habits, seed=1, path=(0, video), n_frames=n_frames, fps=FPS, field=field, events=events
-    )
+def draw(field: LandmarkField, habits: Habits, *, video: int = 0, n_frames: int = T, events=()) -> Distractors:
+    return make_distractors(habits, seed=1, path=(0, video), n_frames=n_frames, fps=FPS, field=field, events=events)
 
 
 def logged(found: Distractors, kind: str) -> list[tuple[int, int]]:
@@ -96,9 +92,7 @@ def test_blinks_close_the_eyes_every_two_to_six_seconds(field: LandmarkField):
 
 
 def test_the_log_names_every_frame_in_which_the_mouth_moves(field: LandmarkField):
-    found = draw(
-        field, dataclasses.replace(Habits(), gaze_gap=NEVER, blink_gap=NEVER, talking=0.2), n_frames=1800
-    )
+    found = draw(field, dataclasses.replace(Habits(), gaze_gap=NEVER, blink_gap=NEVER, talking=0.2), n_frames=1800)
     busy = np.zeros(1800, dtype=bool)
     for onset, offset in logged(found, "talking") + logged(found, "swallow"):
         busy[onset : offset + 1] = True

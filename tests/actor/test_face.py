@@ -96,9 +96,7 @@ def test_the_size_of_the_face(actor: Actor) -> None:
 def test_translation_and_scale_are_exact(actor: Actor) -> None:
     rest = actor.landmarks(np.zeros(52), Pose())
     moved = actor.landmarks(np.zeros(52), Pose(tx=0.1, ty=-0.05))
-    np.testing.assert_allclose(
-        moved - rest, np.tile([0.1 * actor.iod, -0.05 * actor.iod], (68, 1)), atol=1e-9
-    )
+    np.testing.assert_allclose(moved - rest, np.tile([0.1 * actor.iod, -0.05 * actor.iod], (68, 1)), atol=1e-9)
     assert inter_ocular(actor.landmarks(np.zeros(52), Pose(scale=1.1))) == pytest.approx(1.1 * actor.iod)
 
 

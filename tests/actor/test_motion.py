@@ -48,9 +48,7 @@ def test_minimum_jerk_is_a_smooth_step():
     assert (np.diff(curve) >= 0).all()
     np.testing.assert_allclose(curve + curve[::-1], 1.0, atol=1e-12)
     velocity = np.gradient(curve, tau)
-    assert velocity.max() == pytest.approx(
-        1.875, abs=1e-3
-    )  # the known peak velocity of a minimum-jerk motion
+    assert velocity.max() == pytest.approx(1.875, abs=1e-3)  # the known peak velocity of a minimum-jerk motion
     assert np.abs(np.gradient(velocity, tau)).max() < 6.0  # a step or a ramp would have a spike here
 
 
@@ -109,9 +107,7 @@ def test_sides_are_the_persons_own():
 
 
 @pytest.mark.parametrize("aus", [("4",), ("12",), ("1", "2"), ("43",), ("14", "24"), ("7",)])
-def test_expression_moves_the_face_by_the_size_asked_for(
-    actor: Actor, field: LandmarkField, aus: tuple[str, ...]
-):
+def test_expression_moves_the_face_by_the_size_asked_for(actor: Actor, field: LandmarkField, aus: tuple[str, ...]):
     shown = express(field, micro(*aus), size=0.01, left=0.8, coupling=0.004)
     moved = actor.landmarks(shown.weights, Pose()) - actor.landmarks(np.zeros(52), Pose())
     exact = np.linalg.norm(moved, axis=1) / actor.iod

@@ -59,16 +59,11 @@ def test_schedules_stay_inside_the_video(seed: int, n_micro: int, n_macro: int):
 
 
 def crowd(statistics: EventStatistics, n_frames: int, fps: float, videos: int, **counts: int):
-    return [
-        sample_events(np.random.default_rng(k), statistics, n_frames, fps=fps, **counts)
-        for k in range(videos)
-    ]
+    return [sample_events(np.random.default_rng(k), statistics, n_frames, fps=fps, **counts) for k in range(videos)]
 
 
 def gaps(schedules) -> np.ndarray:
-    return np.array(
-        [b.onset - a.offset - 1 for slots in schedules for a, b in itertools.pairwise(slots)], dtype=float
-    )
+    return np.array([b.onset - a.offset - 1 for slots in schedules for a, b in itertools.pairwise(slots)], dtype=float)
 
 
 def test_overlaps_and_gaps_of_the_data_sets():
@@ -89,9 +84,7 @@ def test_lengths_grow_with_the_frame_rate():
 
 def test_apex_lies_where_the_data_sets_have_it():
     for kind, wanted in ((Kind.MICRO, 0.29), (Kind.MACRO, 0.35)):
-        slots = [
-            s for many in crowd(CAS_ME3, 1500, 30, 150, n_micro=2, n_macro=2) for s in many if s.kind is kind
-        ]
+        slots = [s for many in crowd(CAS_ME3, 1500, 30, 150, n_micro=2, n_macro=2) for s in many if s.kind is kind]
         places = [(s.apex - s.onset) / (s.offset - s.onset) for s in slots]
         assert np.median(places) == pytest.approx(wanted, abs=0.04)
 
@@ -105,9 +98,7 @@ def test_too_many_events_are_refused():
 
 
 def test_no_event_is_longer_than_its_share_of_the_video():
-    slots = sample_events(
-        np.random.default_rng(0), SAMM_LV, 300, fps=200 / 7, n_micro=0, n_macro=3, max_length=0.1
-    )
+    slots = sample_events(np.random.default_rng(0), SAMM_LV, 300, fps=200 / 7, n_micro=0, n_macro=3, max_length=0.1)
     assert max(slot.offset - slot.onset + 1 for slot in slots) <= 30
 
 

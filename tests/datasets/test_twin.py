@@ -51,9 +51,7 @@ def test_unknown_names_get_the_nearest_known_one():
         make_twin("dmeo")
     with pytest.raises(SpotlibError, match="unknown parameter 'head_rotatoin'; did you mean 'head_rotation'"):
         make_twin("demo", head_rotatoin=2)
-    with pytest.raises(
-        SpotlibError, match="unknown data set 'xyz'; known are cas_me2, cas_me3, demo, samm_lv"
-    ):
+    with pytest.raises(SpotlibError, match="unknown data set 'xyz'; known are cas_me2, cas_me3, demo, samm_lv"):
         get_spec("xyz")
 
 
@@ -74,9 +72,7 @@ def test_impossible_values_are_refused(changes: dict, message: str):
 
 
 def test_every_number_of_a_spec_has_a_limit():
-    changed = {
-        f.name: -1 for f in dataclasses.fields(DEMO) if isinstance(getattr(DEMO, f.name), int | float | tuple)
-    }
+    changed = {f.name: -1 for f in dataclasses.fields(DEMO) if isinstance(getattr(DEMO, f.name), int | float | tuple)}
     for name in {*changed, "face_width"} - {"grey"}:
         with pytest.raises(SpotlibError, match=name):
             DEMO.changed(**{name: -1})
@@ -126,12 +122,7 @@ def test_sizes_and_visibility_of_the_demo(demo: Dataset):
     hidden = np.mean([v.node_share < 0.0025 for v in micro])
     assert hidden <= 0.05
     plain = make_twin("demo", seed=270, min_visible=0.0, coupling=(0.0, 0.0))
-    low = [
-        v.node_share
-        for k in range(40)
-        for v in twin_video(plain, k).event_visibility
-        if v.event.kind is Kind.MICRO
-    ]
+    low = [v.node_share for k in range(40) for v in twin_video(plain, k).event_visibility if v.event.kind is Kind.MICRO]
     assert np.mean(np.array(low) < 0.0025) > 0.15  # so the rule above does something
 
 
@@ -290,9 +281,7 @@ def test_events_table_has_one_row_per_event(demo: Dataset):
 def test_dataset_finds_its_videos(demo: Dataset):
     assert demo.video("s03_2").subject == "s03"
     assert [video.name for video in demo.of({"s02", "s20"})] == ["s02_1", "s02_2", "s20_1", "s20_2"]
-    with pytest.raises(
-        SpotlibError, match="demo has no video 's99_1'; its 40 begin with s01_1, s01_2, s02_1"
-    ):
+    with pytest.raises(SpotlibError, match="demo has no video 's99_1'; its 40 begin with s01_1, s01_2, s02_1"):
         demo.video("s99_1")
     with pytest.raises(SpotlibError, match="demo: two videos are called 's01_1'; rename one of them"):
         Dataset("demo", True, (demo.videos[0], demo.videos[0]))
