@@ -33,7 +33,7 @@ test: setup
 	$(BIN)/python -m pytest
 
 lab: setup
-	$(BIN)/jupyter lab --notebook-dir notebooks --ip 127.0.0.1
+	$(BIN)/jupyter lab --notebook-dir notebooks --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # Maintainers: rewrite the lock from the current environment.
 lock:

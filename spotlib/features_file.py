@@ -5,13 +5,9 @@ The file holds plain arrays and a JSON header (format, version, names, frame rat
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import errno
 import hashlib
 import json
-import os
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -20,6 +16,7 @@ import numpy as np
 
 from spotlib.errors import SpotlibError
 from spotlib.flow import CropSpec
+from spotlib.store import atomic
 from spotlib.swmro import PairMotion
 
 FORMAT = "spotlib-features"
@@ -42,7 +39,7 @@ def save_features(path: str | Path, motion: PairMotion, *, half: bool = False) -
     """Write ``motion`` to ``path`` (all at once: an interrupted run leaves the old file, or none).
 
     ``half`` stores flow, head and quality as float16, half the size. Raises SpotlibError, one line, if the folder
-    does not exist, cannot be written, or has no space left.
+    cannot be written or has no space left.
     """
     path = Path(path)
     arrays = {name: np.ascontiguousarray(getattr(motion, name)) for name in ARRAYS}
@@ -52,22 +49,8 @@ def save_features(path: str | Path, motion: PairMotion, *, half: bool = False) -
     header |= {name: getattr(motion, name) for name in _TEXTS}
     header["crop"] = dataclasses.asdict(motion.crop)
     text = np.frombuffer(json.dumps(header, sort_keys=True).encode(), np.uint8)
-    temporary: str | None = None
-    try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            np.savez(file, header=text, **arrays)  # type: ignore[arg-type]
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        temporary = None
-    except OSError as error:
-        raise _cannot_write(path, error) from None
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
+    with atomic(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, header=text, **arrays)  # type: ignore[arg-type]
     return path
 
 
@@ -131,19 +114,3 @@ def _not_ours(path: Path) -> SpotlibError:
 
 def _damaged(path: Path, why: str) -> SpotlibError:
     return SpotlibError(f"{path}: the features file is damaged ({why}); compute it again with `spotlib features`")
-
-
-def _cannot_write(path: Path, error: OSError) -> SpotlibError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return SpotlibError(f"{path}: no space left in {path.parent}; free some or choose another --out")
-    if isinstance(error, FileNotFoundError):
-        return SpotlibError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if isinstance(error, PermissionError):
-        return SpotlibError(f"{path}: no permission to write into {path.parent}; choose another --out")
-    return SpotlibError(f"{path}: cannot be written ({error.strerror or error}); choose another --out")
-
-
-def _umask() -> int:
-    now = os.umask(0)
-    os.umask(now)
-    return now

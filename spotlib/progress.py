@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import logging
 import os
 import sys
@@ -26,7 +27,7 @@ def watched() -> bool:
     """True on a terminal or in an interactive notebook; False under Papermill, in CI and in pipes."""
     if os.environ.get("SPOTLIB_BATCH") == "1":
         return False
-    return sys.stderr.isatty() or "ipykernel" in sys.modules
+    return sys.stderr.isatty() or hasattr(builtins, "get_ipython")  # which stands there in a notebook only
 
 
 def progress(

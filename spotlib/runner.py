@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import html
+import json
 import os
 import time
 import traceback
@@ -40,7 +41,7 @@ from spotlib.provenance import CHECKOUT, code_digest, collect
 from spotlib.splits import Fold, make_folds
 from spotlib.swmro import PairMotion, windows
 from spotlib.training import Clip
-from spotlib.variants import get_variant
+from spotlib.variants import VARIANTS, get_variant
 
 _FEATURE_CODE = ("spotlib.datasets.catalogue", "spotlib.swmro")
 _FOLD_CODE = ("spotlib.fold", "spotlib.swmro")
@@ -209,9 +210,20 @@ class Run:
                 "data set": self.params.dataset + (" (synthetic)" if self.synthetic else ""),
                 "data digest": self._data_digest,
                 "seed": self.params.seed,
-                "duration of this session": f"{time.time() - self.started:.0f} s",
+                "duration": self._duration(),
             },
         )
+
+    def _duration(self) -> str:
+        """What was spent on the rows that exist now, whenever that was, and on this session."""
+        rows = self.rows(*VARIANTS)
+        said = [f"{len(rows)} folds in {sum(row.get('train_seconds', 0) for row in rows):.0f} s of one core"]
+        try:
+            speed = json.loads((self.folder / "features" / "speed.json").read_text(encoding="utf-8"))
+            said.insert(0, f"last features: {speed['frames']} frames in {speed['seconds']:.0f} s")
+        except (OSError, ValueError, KeyError):
+            pass
+        return "; ".join([*said, f"this session: {time.time() - self.started:.0f} s"])
 
     def __repr__(self) -> str:
         data = self.dataset

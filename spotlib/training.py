@@ -148,7 +148,7 @@ def train(clips: Sequence[Clip], params: Params, *, device: torch.device) -> Ite
 
 
 @torch.no_grad()
-def predict(model: nn.Module, clip: Clip, *, device: torch.device, batch: int = 512) -> FrameScores:
+def predict(model: nn.Module, clip: Clip, *, device: torch.device, batch: int = 256) -> FrameScores:
     """Frame scores (T, 10) of one video; frames without a face are marked and make no event."""
     model.eval()
     parts = []

@@ -120,7 +120,10 @@ def test_disk_full_leaves_the_old_file_and_no_litter(tmp_path: Path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(np, "savez", full)
-    with pytest.raises(SpotlibError, match="no space left in .*; free some or choose another --out"):
+    with pytest.raises(
+        SpotlibError,
+        match=r"a\.npz: cannot be written \(no space left on device\)",
+    ):
         save_features(path, invented(30))
     assert load_features(path).n_frames == 20
     assert [f.name for f in tmp_path.iterdir()] == ["a.npz"]
@@ -134,8 +137,3 @@ def test_interruption_leaves_no_litter(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         save_features(tmp_path / "a.npz", invented())
     assert list(tmp_path.iterdir()) == []
-
-
-def test_missing_folder(tmp_path: Path) -> None:
-    with pytest.raises(SpotlibError, match="the folder .* does not exist; make it first"):
-        save_features(tmp_path / "no" / "a.npz", invented())
