@@ -17,6 +17,7 @@ TINY = {
     "dim": 16,
     "heads": 2,
     "epochs": 2,
+    "lr": 0.0015,
     "steps_per_epoch": 4,
     "segments_per_batch": 4,
     "evaluate_every": 1,

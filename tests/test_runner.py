@@ -25,8 +25,9 @@ def tiny(tiny_results, tmp_path):
 
 
 @pytest.fixture
-def log(caplog):
+def log(caplog, monkeypatch):
     logger = logging.getLogger("spotlib")
+    monkeypatch.setattr(logger, "propagate", False)  # or lines come twice
     logger.addHandler(caplog.handler)
     logger.setLevel(logging.INFO)
     yield caplog
