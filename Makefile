@@ -15,7 +15,7 @@ help:
 
 setup: $(VENV)/.installed
 
-# The stamp holds a copy of the lock: the environment is rebuilt when, and only when, the lock has changed.
+# Installed again when the lock or pyproject.toml is newer than the stamp.
 $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c "import sys; sys.exit(None if (3, 11) <= sys.version_info[:2] < (3, 14) else 'spotlib needs Python 3.11 to 3.13, this is ' + sys.version.split()[0] + '; call make PYTHON=python3.12')"
 	$(PYTHON) -m venv $(VENV)

@@ -47,6 +47,7 @@ def run(
     from spotlib.jobs import worker_count
     from spotlib.params import parse_override
     from spotlib.runner import open_run
+    from spotlib.variants import VARIANTS
     from spotlib.workbook import NOTEBOOKS, run_workbook
 
     changes = dict(parse_override(text) for text in overrides)
@@ -55,17 +56,20 @@ def run(
     if unknown:
         raise SpotlibError(f"--notebook {unknown[0]}: unknown; known: {', '.join(NOTEBOOKS)}")
     the_run = open_run(dataset, params_file=params_file, overrides=changes, results=results, workers=workers)
-    log.info("%r", the_run)
+    log.info("%s", repr(the_run))
     page = run_workbook(
         the_run,
-        dataset=dataset,
         params_file=params_file,
         overrides=changes,
         results=results,
         workers=workers,
         notebooks=notebooks or NOTEBOOKS,
     )
+    failed = [row for row in the_run.rows(*VARIANTS) if row["status"] == "failed"]
     click.echo(_relative(page if not notebooks or "05_report" in notebooks else page.parent / "notebooks"))
+    if failed:
+        first = f"{failed[0]['variant']} fold {failed[0]['fold']}: {failed[0]['error']}"
+        raise SpotlibError(f"{len(failed)} fold(s) failed, the first: {first}; the same command tries them again")
 
 
 @cli.command()

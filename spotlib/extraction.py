@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -25,6 +26,8 @@ def extract_file(
         raise SpotlibError(f"{out}: features are written as .npz; name the file so")
     if out.is_dir() or not out.resolve().parent.is_dir():
         raise SpotlibError(f"{out}: cannot be written (no such folder, or it is a folder itself); choose another path")
+    if not os.access(out.resolve().parent, os.W_OK):
+        raise SpotlibError(f"{out}: no permission to write there; choose another path")
     video = open_video(source, fps=fps)
     if video.n_frames < SHORTEST:
         raise SpotlibError(f"{source}: {video.n_frames} frames, but one window needs {SHORTEST}; give a longer video")
@@ -39,7 +42,8 @@ def extract_file(
     save_features(out, motion)
     seconds = time.monotonic() - begin
     gaps = ", ".join(f"{gap.onset}-{gap.offset}" for gap in motion.gaps) or "none"
+    slow = "" if 24 <= motion.fps <= 40 else "; note: windows are made for about 30 frames per second, see --fps"
     return (
         f"{out}: {motion.n_frames} frames at {motion.fps:.2f} per second, {motion.valid.mean():.0%} with a face"
-        f" (gaps: {gaps}), {motion.n_frames / seconds:.0f} frames/s"
+        f" (gaps: {gaps}), {motion.n_frames / seconds:.0f} frames/s{slow}"
     )

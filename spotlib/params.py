@@ -10,10 +10,10 @@ from __future__ import annotations
 import difflib
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from spotlib.errors import SpotlibError
 
@@ -30,7 +30,9 @@ class DataParams(_Section):
     subjects: int = Field(20, ge=4, le=500, description="twin: number of synthetic people")
     videos_per_subject: int = Field(2, ge=1, le=50, description="twin: videos of each person")
     video_seconds: float = Field(20.0, ge=4, le=7200, description="twin: length of each video")
-    data_seed: int = Field(270, ge=0, description="twin: everything about the people and their videos follows from it")
+    data_seed: int = Field(
+        270, ge=0, le=2**32 - 1, description="twin: everything about the people and their videos follows from it"
+    )
     head_rotation: float = Field(
         1.5, ge=0, le=15, description="twin: head sway and turns, degrees; a knob of difficulty"
     )
@@ -63,7 +65,9 @@ class WindowParams(_Section):
     head_motion: Literal["nose", "none", "robust"] = Field(
         "nose", description="how head motion is removed; nose: the paper's"
     )
-    nodes: Literal["10", "nose", "eyelids", "all"] = Field("10", description="graph layout (T8)")
+    nodes: Annotated[Literal["10", "nose", "eyelids", "all"], BeforeValidator(str)] = Field(
+        "10", description="graph layout (T8)"
+    )
 
 
 class ModelParams(_Section):
@@ -94,7 +98,7 @@ class TrainParams(_Section):
     temperature: float = Field(0.5, gt=0, le=10, description="of the contrastive loss")
     neutral_segments: bool = Field(False, description="also train on segments without any expression (T13)")
     evaluate_every: int = Field(1, ge=1, description="epochs between two evaluations on the inner subjects")
-    seed: int = Field(270, ge=0)
+    seed: int = Field(270, ge=0, le=2**32 - 1)
 
 
 class EvalParams(_Section):
@@ -150,6 +154,10 @@ def make_params(values: dict[str, Any], *, where: str = "parameters") -> Params:
         name = str(first["loc"][0]) if first["loc"] else "value"
         message = first["msg"].removeprefix("Value error, ")
         raise SpotlibError(f"{where}: {name} is {first['input']!r}: {message[0].lower() + message[1:]}") from None
+    if params.window_alignment == "centred" and params.window % 2 == 0:
+        raise SpotlibError(f"{where}: window is {params.window}, but a centred window needs an odd number of frames")
+    if params.system == "spotgcn" and (params.window != 17 or not params.keep_zero_row):
+        raise SpotlibError(f"{where}: SpoT-GCN takes windows of 17 rows; set window to 17 and keep_zero_row to true")
     if params.max_gap < params.window - 1:
         raise SpotlibError(
             f"{where}: window is {params.window}, which needs max_gap of at least {params.window - 1},"
@@ -164,7 +172,7 @@ def _expected(name: str) -> str:
 
 
 def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, Params.model_fields, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(str(name), Params.model_fields, n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else "; `spotlib params` lists the known ones"
 
 
@@ -174,7 +182,9 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.yaml_implicit_resolvers = {
     first: [
-        (tag, regexp) for tag, regexp in resolvers if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+        (tag, regexp)
+        for tag, regexp in resolvers
+        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:int")
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -188,6 +198,7 @@ _Loader.add_implicit_resolver(
     ),
     list("-+.0123456789"),
 )
+_Loader.add_implicit_resolver("tag:yaml.org,2002:int", re.compile(r"^[-+]?(?:0|[1-9][0-9]*)$"), list("-+0123456789"))
 # PyYAML tries resolvers in order of registration: integers must stay integers
 for _first, _resolvers in _Loader.yaml_implicit_resolvers.items():
     _resolvers.sort(key=lambda pair: pair[0] == "tag:yaml.org,2002:float")

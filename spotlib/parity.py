@@ -58,12 +58,14 @@ class _Comparison:
     relative: float = 0.0
     count: int = 0
     off: list[str] = field(default_factory=list)
+    compared: set[str] = field(default_factory=set)
 
     def add(self, name: str, ours: object, stored: object, *, atol: float = 0.0, rtol: float = 0.0) -> None:
         """Compare two arrays of numbers; with both tolerances 0 they must be equal."""
         a = np.asarray(ours.detach() if isinstance(ours, torch.Tensor) else ours, dtype=np.float64)
         b = np.asarray(stored, dtype=np.float64)
         self.count += 1
+        self.compared.add(name)
         if a.shape != b.shape:
             self.off.append(f"{name}: shape {a.shape}, stored {b.shape}")
             self.absolute = self.relative = math.inf
@@ -78,6 +80,10 @@ class _Comparison:
         self.relative = float(np.maximum(self.relative, share))
         if not (difference <= atol + rtol * np.abs(b)).all():
             self.off.append(f"{name}: off by {largest:.3g}")
+
+    def leftover(self, names: Iterable[str]) -> None:
+        """Stored numbers that nothing was compared with: misspelt, or of a kind this version does not know."""
+        self.off += [f"{name}: unknown, not compared" for name in names if name not in self.compared]
 
     def line(self, name: str, note: str) -> ParityLine:
         if not self.count:
@@ -178,19 +184,20 @@ def _check_network(arrays: Arrays, c: _Comparison) -> str:
             if f"{mode}/{name}" in arrays:
                 value = value.reshape(*lead, -1)
                 c.add(f"{mode}/{name}", value, arrays[f"{mode}/{name}"], atol=FORWARD_ATOL, rtol=FORWARD_RTOL)
+        loss = sum((value.square().mean() for value in outputs.values()), torch.zeros(()))
         if f"{mode}/loss" in arrays:
-            loss = sum(value.square().mean() for value in outputs.values())
             c.add(f"{mode}/loss", loss, arrays[f"{mode}/loss"], rtol=GRADIENT_RTOL)
-            if f"{mode}/grad_l2" in arrays:
-                model.zero_grad()
-                loss.backward()
-                gradients = [p.grad for p in model.parameters() if p.grad is not None]
-                norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
-                c.add(f"{mode}/grad_l2", norm, arrays[f"{mode}/grad_l2"], rtol=GRADIENT_RTOL)
+        if f"{mode}/grad_l2" in arrays:
+            model.zero_grad()
+            loss.backward()
+            gradients = [p.grad for p in model.parameters() if p.grad is not None]
+            norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(g) for g in gradients]))
+            c.add(f"{mode}/grad_l2", norm, arrays[f"{mode}/grad_l2"], rtol=GRADIENT_RTOL)
     if isinstance(model, SpotGCN):
         for name, graph in (("graph/A1", model.graph), ("graph/A2", model.graph.region_graph())):
             if name in arrays:
                 c.add(name, graph.laplacian()[None], arrays[name], atol=1e-6)
+    c.leftover(name for name in arrays if name.startswith(("eval/", "train/", "graph/")))
     return f"{type(model).__name__}, T = {x.shape[1]}, {c.count} arrays"
 
 
@@ -234,6 +241,7 @@ def _check_labels(arrays: Arrays, c: _Comparison) -> str:
         if stored in arrays:
             exact = np.issubdtype(arrays[stored].dtype, np.integer)
             c.add(stored, getattr(ours, name), arrays[stored], atol=0.0 if exact else 1e-6)
+    c.leftover(name for name in arrays if name != "frame_labels")
     return f"{labels.shape[0]} segments of {labels.shape[1]} frames, {c.count} arrays"
 
 
@@ -302,6 +310,7 @@ def _check_matching(file: Path, tables: Mapping[Path, str | None]) -> ParityLine
         totals += counts
         _compare_counts(c, str(kind), counts, stored)
     _compare_counts(c, "overall", totals, stored)
+    c.leftover(f"{of}/{key}" for of, values in stored.items() if isinstance(values, dict) for key in values)
     return c.line(file.name, f"{totals[2]} true and {totals[1]} predicted events")
 
 

@@ -5,6 +5,7 @@ Data flows one way: videos -> features -> fold rows -> tables and figures. Noteb
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import html
 import json
@@ -37,14 +38,14 @@ from spotlib.params import (
     read_yaml,
 )
 from spotlib.progress import log
-from spotlib.provenance import CHECKOUT, code_digest, collect
+from spotlib.provenance import CHECKOUT, code_digest, collect, git_commit, versions
 from spotlib.splits import Fold, make_folds
 from spotlib.swmro import PairMotion, windows
 from spotlib.training import Clip
 from spotlib.variants import VARIANTS, get_variant
 
 _FEATURE_CODE = ("spotlib.datasets.catalogue", "spotlib.swmro")
-_FOLD_CODE = ("spotlib.fold", "spotlib.swmro")
+_FOLD_CODE = ("spotlib.fold", "spotlib.swmro", "spotlib.splits")
 
 
 class Run:
@@ -83,7 +84,11 @@ class Run:
 
     @functools.cached_property
     def _feature_key(self) -> dict[str, Any]:
-        return {"code": code_digest(_FEATURE_CODE), "params": self.params.section(FeatureParams)}
+        return {
+            "code": code_digest(_FEATURE_CODE),
+            "params": self.params.section(FeatureParams),
+            "libraries": {n: v for n, v in versions().items() if n in ("numba", "opencv-python-headless", "dlib-bin")},
+        }
 
     def feature_path(self, index: int) -> Path:
         """Where the pair motions of video ``index`` stand, whether they exist or not."""
@@ -153,6 +158,8 @@ class Run:
             "code": code_digest(_FOLD_CODE, without=_FEATURE_CODE[:1]),
             "params": values,
             "data": self._data_digest,
+            "subjects": store.digest(dataclasses.asdict(self.folds[fold]))[:12],
+            "libraries": {name: version for name, version in versions().items() if name in ("torch", "numpy")},
             "fold": fold,
             "seed": params.seed,
         }
@@ -251,12 +258,15 @@ def open_run(
     path = Path(params_file) if params_file else CHECKOUT / "params" / f"{dataset}.yaml"
     if not path.is_absolute() and not path.exists():
         path = CHECKOUT / path  # notebooks run in notebooks/, the command line anywhere
+    known = sorted(p.stem for p in (CHECKOUT / "params").glob("*.yaml"))
     if not params_file and not path.exists():
-        known = sorted(p.stem for p in (CHECKOUT / "params").glob("*.yaml"))
         raise SpotlibError(f"unknown data set {dataset!r}; known: {', '.join(known)}")
     values = read_yaml(path)
     make_params(values, where=_shown(path))  # so that an error names its true source
-    return Run(make_params({**values, **(overrides or {})}), results=results, workers=workers, executor=executor)
+    params = make_params({**values, **(overrides or {})})
+    if params.dataset not in known:
+        raise SpotlibError(f"data set {params.dataset!r} is not ready to be run; known: {', '.join(known)}")
+    return Run(params, results=results, workers=workers, executor=executor)
 
 
 def _shown(path: Path) -> str:
@@ -347,6 +357,7 @@ def _fold_job(
         "fold": fold.index,
         "n_folds": len(run.folds),
         "seed": params.seed,
+        "commit": git_commit(),
         "train_subjects": list(fold.train),
         "inner_subjects": list(fold.inner),
         "test_subjects": list(fold.test),

@@ -106,6 +106,7 @@ def network(params: Params, frames: int, nodes: int) -> nn.Module:
         }
     if params.system == "spotformer_gim":
         options["head"] = True  # the release of this variant stops at the embedding; spotting needs scores
+        options["dropout"] = 0.0  # METHOD section 3
     return build_model(params.system, frames=frames, nodes=nodes, **options)
 
 

@@ -69,7 +69,7 @@ def durations_figure(run: Run) -> figures.Figure:
     return _figure(run, figures.durations(events_table(run.dataset), synthetic=_mark(run)))
 
 
-def _example(run: Run, kind: str) -> tuple[Video, Event]:
+def _example(run: Run, kind: str) -> tuple[Video, Event] | None:
     """The event of ``kind`` whose nodes move most, in the first videos; on real data the first with an apex."""
     best: tuple[float, Video, Event] | None = None
     for video in run.dataset.videos[:12]:
@@ -79,13 +79,15 @@ def _example(run: Run, kind: str) -> tuple[Video, Event]:
                 size = seen[i].node_share if seen is not None else 0.0
                 if best is None or size > best[0]:
                     best = size, video, event
-    assert best is not None, "no event of this kind"
-    return best[1], best[2]
+    return None if best is None else best[1:]
 
 
-def event_strip(run: Run, kind: str) -> figures.Figure:
+def event_strip(run: Run, kind: str) -> Any:
     """Onset, apex and offset of one example, with nodes and their motion since the onset."""
-    video, event = _example(run, kind)
+    example = _example(run, kind)
+    if example is None:
+        return report.note(f"No {KIND_NAMES[kind]} with an apex in the first videos.")
+    video, event = example
     index = run.dataset.videos.index(video)
     motion = run.motion(index)
     apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
@@ -129,11 +131,14 @@ def tracking_table(run: Run) -> tables.Table:
     return _table(run, tables.Table("tracking", _caption(run, text), frame))
 
 
-def window_figure(run: Run, kind: str) -> figures.Figure:
+def window_figure(run: Run, kind: str) -> Any:
     """The SW-MRO window at the apex of one example."""
     from spotlib.runner import load_clips
 
-    video, event = _example(run, kind)
+    example = _example(run, kind)
+    if example is None:
+        return report.note(f"No {KIND_NAMES[kind]} with an apex in the first videos.")
+    video, event = example
     clip = next(c for c in load_clips(run, [video.subject], run.params) if c.name == video.name)
     apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
     title = f"{video.name}, window of frame {apex} ({KIND_NAMES[kind]})"

@@ -39,16 +39,23 @@ def notebook_run(namespace: dict[str, Any]) -> Run:
     """
     setup_logging()
     _short_errors()
-    for name in _injected(namespace.get("In", [])):
+    injected = _injected(namespace.get("In", []))
+    for name in injected:
         if name not in _STEERING:
             make_params({name: namespace[name]}, where="notebook")
+    workers = namespace.get("workers") or None
+    if workers is not None and type(workers) is not int:
+        raise SpotlibError(f"notebook: workers is {workers!r}; give a whole number of processes, or 0")
     overrides = {name: namespace[name] for name in Params.model_fields if name in namespace}
+    params_file = namespace.get("params_file") or None
+    if params_file and "dataset" not in injected:
+        overrides.pop("dataset", None)  # the file says which data; the cell only holds the default
     return open_run(
         str(namespace.get("dataset", "demo")),
-        params_file=namespace.get("params_file") or None,
+        params_file=params_file,
         overrides=overrides,
         results=namespace.get("results") or None,
-        workers=namespace.get("workers") or None,
+        workers=workers,
     )
 
 
@@ -85,7 +92,6 @@ def _injected(history: Sequence[str]) -> list[str]:
 def run_workbook(
     run: Run,
     *,
-    dataset: str,
     params_file: str | None,
     overrides: dict[str, Any],
     results: str | None,
@@ -99,7 +105,7 @@ def run_workbook(
     """
     from spotlib.report import render_notebook
 
-    parameters: dict[str, Any] = {"dataset": dataset, **overrides}
+    parameters: dict[str, Any] = {**overrides, "dataset": run.params.dataset}
     steering = {"params_file": params_file, "results": results, "workers": workers}
     parameters.update({name: value for name, value in steering.items() if value})
     folder = run.folder / "notebooks"
@@ -119,11 +125,12 @@ def run_workbook(
 def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
     """Execute one notebook with Papermill under the kernel ``python3``, atomically; return ``target``."""
     import papermill
+    from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
     if not source.is_file():
         raise SpotlibError(f"{source.name}: not found; run spotlib from a checkout that has the folder notebooks/")
-    part = target.with_suffix(".part.ipynb")
+    part = target.with_suffix(f".part{os.getpid()}.ipynb")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with _kernel() as config:
@@ -134,16 +141,27 @@ def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
         os.replace(part, target)
     except PapermillExecutionError as error:
         if error.ename == "KeyboardInterrupt":  # Ctrl-C reached the kernel first
+            logging.getLogger("asyncio").setLevel(logging.CRITICAL)
             raise KeyboardInterrupt from None
         failed = target.with_suffix(".failed.ipynb")
         os.replace(part, failed)
         said = str(error.evalue) if error.ename == "SpotlibError" else f"{error.ename}: {error.evalue}"
         raise SpotlibError(f"{source.stem}: {_first_line(said)} (as far as it came: {failed})") from None
+    except DeadKernelError:
+        raise SpotlibError(
+            f"{source.stem}: its kernel was killed (out of memory?); run the same command again to go on where it"
+            " stopped, with fewer workers if it happens again"
+        ) from None
+    except KeyboardInterrupt:
+        # what the interrupted client still has to say is a traceback per waiting task
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        raise
     except OSError as error:
         what = os.strerror(error.errno).lower() if error.errno else str(error)
         raise SpotlibError(f"{target}: cannot be written ({what}); free some space or choose another folder") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # its folder may be the problem
+            part.unlink(missing_ok=True)
     return target
 
 

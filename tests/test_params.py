@@ -29,6 +29,10 @@ def test_unknown_name_is_named_with_the_nearest():
         ({"window": 31}, "window is 31, which needs max_gap of at least 30, not 16"),
         ({"neutral_segments": "perhaps"}, "neutral_segments is 'perhaps'"),
         ({"lr": float("nan")}, "lr is nan"),
+        ({"window": 16}, "window is 16, but a centred window needs an odd number"),
+        ({"system": "spotgcn", "window": 11}, "SpoT-GCN takes windows of 17 rows"),
+        ({"seed": 10**20}, "seed is 1"),
+        ({1: 2}, "unknown parameter 1"),
     ],
 )
 def test_wrong_values_are_one_line(values, message):
@@ -44,6 +48,8 @@ def test_yaml_traps(tmp_path):
     assert values["lr"] == 0.001
     assert values["extractor"] == "no"
     assert type(values["epochs"]) is int
+    assert make_params({"dim": values["dim"]}).dim == 17  # no octal numbers
+    assert make_params({"nodes": 10}).nodes == "10"
     # text that papermill's own reader makes of 1e-3 is accepted as well
     assert make_params({"lr": "1e-3"}).lr == 0.001
 

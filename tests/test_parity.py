@@ -207,3 +207,14 @@ def test_no_directory_and_empty_directory(tmp_path: Path) -> None:
     (tmp_path / ".hidden").write_text("x")
     with pytest.raises(SpotlibError, match="there is no fixture in it"):
         check_directory(tmp_path)
+
+
+def test_a_number_that_nothing_is_compared_with_is_off(tmp_path: Path) -> None:
+    """A leftover (misspelt) expectation must not pass silently."""
+    with np.load(GOLDEN / "spotformer_T17.npz") as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    arrays["eval/logit"] = arrays.pop("eval/logits")
+    np.savez(tmp_path / "spotformer_T17.npz", **arrays)
+    (line,) = check_directory(tmp_path)
+    assert not line.ok
+    assert "eval/logit: unknown, not compared" in line.note
