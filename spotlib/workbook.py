@@ -137,6 +137,7 @@ def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
             papermill.execute_notebook(
                 str(source), str(part), parameters=parameters, kernel_name="python3", progress_bar=False,
                 log_output=True, request_save_on_cell_execute=False, config=config,
+                extra_arguments=["--log-level=CRITICAL"],  # a kernel calls its own shutdown an error
             )  # fmt: skip
         os.replace(part, target)
     except PapermillExecutionError as error:
