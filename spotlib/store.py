@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -162,16 +162,3 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     rest = sorted(k for k in {*old, *new} - {"params", "code", "data"} if old.get(k) != new.get(k))
     said.extend(f"{name} {old.get(name)} -> {new.get(name)}" for name in rest)
     return "; ".join(said) if said else "its file was removed"
-
-
-def remember(path: Path, key: Mapping[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """A small JSON value behind a key: read it if it stands at ``path`` under this key, else make and write it."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        if stored["digest"] == digest(key):
-            return stored["value"]
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    value = make()
-    write_text(path, json.dumps({"digest": digest(key), "value": value}, indent=1, allow_nan=False) + "\n")
-    return value
