@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from spotlib import peaks
+from spotlib.faces import gaps
 from spotlib.intervals import KINDS, Event, Kind
 from spotlib.matching import match
 from spotlib.models import gflop, parameter_count
@@ -50,7 +51,7 @@ def run_fold(
     for clip, video in zip(test_clips, row["videos"], strict=True):
         video.update(
             subject=clip.subject, video=clip.name, n_frames=clip.n_frames, fps=clip.fps,
-            gaps=_gaps(clip.valid), truth=[event_to_json(e) for e in clip.events],
+            gaps=[[gap.onset, gap.offset] for gap in gaps(clip.valid)], truth=[event_to_json(e) for e in clip.events],
         )  # fmt: skip
         arrays[f"{clip.name}/valid"] = clip.valid
     row.update(status="done", device=device, train_seconds=round(time.perf_counter() - start, 2))
@@ -59,11 +60,6 @@ def run_fold(
 
 def _rule_to_json(rule: SpotRule) -> dict[str, float]:
     return {"k_min": rule.k_min, "k_max": rule.k_max, "min_score": rule.min_score}
-
-
-def _gaps(valid: np.ndarray) -> list[list[int]]:
-    edges = np.flatnonzero(np.diff(np.r_[1, valid.astype(int), 1]))
-    return [[int(a), int(b) - 1] for a, b in edges.reshape(-1, 2)]
 
 
 def _network_fold(

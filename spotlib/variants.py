@@ -56,7 +56,6 @@ _ALL = (
     Variant("k11", "K = 11", "Is a window of 0.37 s long enough for macro-expressions?", {"window": 11}),
 )
 VARIANTS: dict[str, Variant] = {variant.name: variant for variant in _ALL}
-ABLATIONS = ("no_contrastive", "no_flgp", "k11")
 
 
 def get_variant(name: str) -> Variant:
