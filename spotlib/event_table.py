@@ -1,12 +1,14 @@
-"""Tables of events as files: ``video,kind,onset,apex,offset`` and optionally ``subject`` and ``score``.
+"""Tables of events as files: ``video,kind,onset,apex,offset``, and optionally what else is known.
 
-Frames are 0-based and inclusive. An empty apex means that it was not annotated.
+The optional columns are ``subject``, ``score``, ``aus`` (joined by "+"), ``side``, ``note``, and the video's
+``n_frames`` and ``fps``. Frames are 0-based and inclusive. An empty apex means that it was not annotated.
 """
 
 from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,14 +17,20 @@ from spotlib.intervals import KINDS, Event, Kind
 
 MAX_FRAME = 10**9  # more than a year at 30 frames per second: a typing error
 REQUIRED = ("video", "kind", "onset", "apex", "offset")
+OPTIONAL = ("subject", "aus", "side", "note", "n_frames", "fps", "score")
+#: the columns that `write_events_csv` writes, in the order of `datasets.base.COLUMNS`; score where there is one
+WRITTEN = ("subject", *REQUIRED, "aus", "side", "note", "n_frames", "fps")
+SIDES = ("left", "right", "both")
 
 
 @dataclass
 class EventTable:
-    """Events per video in file order, and the subject of each video where the file tells it."""
+    """Events per video in file order, and the subject, length and frame rate of each video where the file tells it."""
 
     events: dict[str, list[Event]] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
+    lengths: dict[str, int] = field(default_factory=dict)  # frames
+    rates: dict[str, float] = field(default_factory=dict)  # frames per second
 
     def __len__(self) -> int:
         return sum(len(of_video) for of_video in self.events.values())
@@ -39,6 +47,19 @@ def read_events_csv(path: str | Path, *, allow_empty: bool = False) -> EventTabl
         SpotlibError: naming file and row (the header is row 1) for whatever does not fit.
     """
     path = Path(path)
+    table = EventTable()
+    for number, row in csv_rows(path, REQUIRED, OPTIONAL):
+        _add(table, row, f"{path}, row {number}")
+    if not table.events and not allow_empty:
+        raise SpotlibError(f"{path}: there is no event below the header; give at least one row")
+    return table
+
+
+def csv_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a CSV file in UTF-8 by the names in its header, each with its number (the header is row 1).
+
+    Raises SpotlibError for a file that is no such table, a missing or doubled column, or a row of another length.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.reader(file, strict=True))
@@ -51,25 +72,59 @@ def read_events_csv(path: str | Path, *, allow_empty: bool = False) -> EventTabl
     except csv.Error as error:
         raise SpotlibError(f"{path}: not a CSV table ({error}); save it again as CSV") from None
     if not any(cell.strip() for row in rows for cell in row):
-        raise SpotlibError(f"{path}: the file is empty; its first row must be {','.join(REQUIRED)}")
+        raise SpotlibError(f"{path}: the file is empty; its first row must be {','.join(required)}")
     header = [name.strip().lower() for name in rows[0]]
-    missing = [name for name in REQUIRED if name not in header]
+    missing = [name for name in required if name not in header]
     if missing:
-        raise SpotlibError(f"{path}, row 1: column {missing[0]!r} is missing; the header must be {','.join(REQUIRED)}")
-    twice = [name for name in (*REQUIRED, "subject", "score") if header.count(name) > 1]
+        for mark, called in ((";", "semicolons"), ("\t", "tabs")):
+            if all(name in [cell.strip(' "') for cell in ",".join(header).split(mark)] for name in required):
+                raise SpotlibError(f"{path}: the columns are separated by {called}; save it as CSV with commas")
+        raise SpotlibError(f"{path}, row 1: column {missing[0]!r} is missing; the header must be {','.join(required)}")
+    twice = [name for name in (*required, *optional) if header.count(name) > 1]
     if twice:
         raise SpotlibError(f"{path}, row 1: column {twice[0]!r} is there twice; keep one")
-    table = EventTable()
     for number, cells in enumerate(rows[1:], start=2):
         if not any(cell.strip() for cell in cells):
             continue
-        where = f"{path}, row {number}"
         if len(cells) != len(header):
-            raise SpotlibError(f"{where}: {len(cells)} cells under {len(header)} columns; complete or quote them")
-        _add(table, dict(zip(header, (cell.strip() for cell in cells), strict=True)), where)
-    if not table.events and not allow_empty:
-        raise SpotlibError(f"{path}: there is no event below the header; give at least one row")
-    return table
+            raise SpotlibError(
+                f"{path}, row {number}: {len(cells)} cells under {len(header)} columns; complete or quote them"
+            )
+        yield number, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+
+
+def write_events_csv(path: str | Path, table: EventTable) -> None:
+    """Write a table with all columns, so that `read_events_csv` gives the same table back; replaces a file at once.
+
+    Raises SpotlibError if the file cannot be written, or for an event that nothing can hit, which has no text form.
+    """
+    from spotlib.store import atomic
+
+    scored = any(event.score is not None for of_video in table.events.values() for event in of_video)
+    with atomic(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*WRITTEN, "score") if scored else WRITTEN)
+        for video, events in table.events.items():
+            for event in events:
+                if not event.reachable:
+                    raise SpotlibError(
+                        f"{video}: the {event.kind} event at {event.onset} has no offset (missing_offset = keep_zero);"
+                        " choose another convention to write it"
+                    )
+                row = (
+                    table.subjects.get(video, ""),
+                    video,
+                    str(event.kind),
+                    event.onset,
+                    "" if event.apex is None else event.apex,
+                    event.offset,
+                    "+".join(event.aus),
+                    event.side,
+                    event.note,
+                    table.lengths.get(video, ""),
+                    f"{table.rates[video]:.12g}" if video in table.rates else "",
+                )
+                writer.writerow((*row, "" if event.score is None else repr(event.score)) if scored else row)
 
 
 def _add(table: EventTable, row: dict[str, str], where: str) -> None:
@@ -92,7 +147,48 @@ def _add(table: EventTable, row: dict[str, str], where: str) -> None:
         raise SpotlibError(
             f"{where}: video {video!r} has subject {subject!r} here, {table.subjects[video]!r} above; fix one"
         )
-    table.events.setdefault(video, []).append(Event(Kind(row["kind"].lower()), onset, apex, offset, score=score))
+    _about_video(table, video, row, where)
+    if video in table.lengths and offset >= table.lengths[video]:
+        raise SpotlibError(
+            f"{where}: offset {offset} is past the last frame, {table.lengths[video] - 1}; correct offset or n_frames"
+        )
+    side = (row.get("side") or "both").lower()
+    if side not in SIDES:
+        raise SpotlibError(f"{where}: side {row['side']!r} is unknown; write left, right, both or nothing")
+    event = Event(
+        Kind(row["kind"].lower()), onset, apex, offset, _aus(row, where), side, score=score, note=row.get("note", "")
+    )
+    table.events.setdefault(video, []).append(event)
+
+
+def _about_video(table: EventTable, video: str, row: dict[str, str], where: str) -> None:
+    """Length and rate of the video, which must be the same in all of its rows."""
+    if row.get("n_frames"):
+        n_frames = _frame(row["n_frames"], "n_frames", where)
+        if n_frames < 1:
+            raise SpotlibError(f"{where}: n_frames is 0; write the number of frames or leave it empty")
+        if table.lengths.setdefault(video, n_frames) != n_frames:
+            raise SpotlibError(
+                f"{where}: video {video!r} has {n_frames} frames here, {table.lengths[video]} above; fix one"
+            )
+    if row.get("fps"):
+        try:
+            fps = float(row["fps"])
+        except ValueError:
+            fps = math.nan
+        if not 0 < fps <= 100_000:
+            raise SpotlibError(f"{where}: fps {row['fps']!r} is no frame rate; write frames per second")
+        if table.rates.setdefault(video, fps) != fps:
+            raise SpotlibError(f"{where}: video {video!r} has {fps:g} fps here, {table.rates[video]:g} above; fix one")
+
+
+def _aus(row: dict[str, str], where: str) -> tuple[str, ...]:
+    """Plain AU numbers joined by "+"."""
+    aus = tuple(au.strip() for au in row.get("aus", "").split("+") if au.strip())
+    for au in aus:
+        if not (au.isascii() and au.isdigit()):
+            raise SpotlibError(f"{where}: aus {row['aus']!r}: {au!r} is no AU number; write them like 4+12")
+    return tuple(dict.fromkeys(aus))
 
 
 def _frame(text: str, name: str, where: str) -> int:

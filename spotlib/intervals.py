@@ -73,7 +73,8 @@ class Event:
     """One expression: annotated (``score`` is None) or spotted (``score`` in 0..1).
 
     ``apex`` is None where it was not annotated. ``aus`` are FACS action units as text ("4", "12"), ``side`` is
-    "left", "right" or "both" (the person's own sides).
+    "left", "right" or "both" (the person's own sides). ``reachable`` is False for a true event that no spotted one
+    can hit: some conventions keep an event without offset in the ground truth (METHOD section 7, `keep_zero`).
     """
 
     kind: Kind
@@ -84,6 +85,7 @@ class Event:
     side: str = "both"
     score: float | None = None
     note: str = ""
+    reachable: bool = True
 
     def __post_init__(self) -> None:
         if self.onset < 0:

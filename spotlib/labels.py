@@ -76,6 +76,8 @@ def frame_labels(
     """
     labels = np.zeros((n_frames, 8), dtype=np.int64)
     for event in events:
+        if not event.reachable:  # in the ground truth, but nobody knows which frames it covers
+            continue
         if event.offset >= n_frames:
             raise SpotlibError(
                 f"{event.kind} event [{event.onset}, {event.offset}] ends past the last frame {n_frames - 1};"

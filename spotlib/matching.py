@@ -24,13 +24,14 @@ class Match(NamedTuple):
 
 
 def iou_matrix(truth: Sequence[Event], predicted: Sequence[Event], *, plus_one: bool = True) -> np.ndarray:
-    """(len(truth), len(predicted)) float64 of `Interval.iou`."""
+    """(len(truth), len(predicted)) float64 of `Interval.iou`; 0 for a true event that cannot be reached."""
     one = int(plus_one)
     a = np.array([(e.onset, e.offset) for e in truth], dtype=np.int64).reshape(-1, 1, 2)
     b = np.array([(e.onset, e.offset) for e in predicted], dtype=np.int64).reshape(1, -1, 2)
     shared = (np.minimum(a[..., 1], b[..., 1]) - np.maximum(a[..., 0], b[..., 0]) + one).clip(min=0)
     union = (a[..., 1] - a[..., 0] + one) + (b[..., 1] - b[..., 0] + one) - shared
-    return np.divide(shared, union, out=np.zeros(shared.shape), where=union > 0)
+    reachable = np.array([e.reachable for e in truth], dtype=bool).reshape(-1, 1)
+    return np.divide(shared, union, out=np.zeros(shared.shape), where=(union > 0) & reachable)
 
 
 def match(

@@ -36,7 +36,7 @@ def clean_rules(events: Sequence[Event], params: Params) -> Rules:
     """
     rules = {}
     for kind in KINDS:
-        enough = sum(e.kind is kind for e in events) >= 5
+        enough = sum(e.kind is kind and e.reachable for e in events) >= 5
         k_min, k_max = bounds(events, kind) if enough else (AUTHOR_RULES[kind].k_min, AUTHOR_RULES[kind].k_max)
         rules[kind] = SpotRule(
             k_min=k_min,

@@ -191,7 +191,7 @@ def bounds(events: Iterable[Event], kind: Kind, *, low: float = 0.02, high: floa
     """
     sides: list[float] = []
     for event in events:
-        if event.kind == kind:
+        if event.kind == kind and event.reachable:
             apex = (event.onset + event.offset) / 2 if event.apex is None else event.apex
             sides += [apex - event.onset, event.offset - apex]
     if not sides:
