@@ -1,0 +1,110 @@
+"""Picture files: what is in them and whether they are whole, first by a glance at both ends, then by decoding.
+
+A cut-off JPEG decodes without complaint into a picture with a grey lower half, which would look like a motion of half
+the face. Therefore the end marker counts, not only the decoder's word.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+_GLANCE = 4096  # bytes read at each end of a file
+_PNG = b"\x89PNG\r\n\x1a\n"
+_TIFF = (b"II*\0", b"MM\0*")
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What the ends of a picture file tell: ``size`` (height, width) in px if known, and what is wrong, or ""."""
+
+    size: tuple[int, int] | None
+    problem: str = ""
+
+
+def glance(path: str | Path) -> Glance:
+    """Look at a picture file without decoding it; a broken or missing file is a `Glance` with a problem."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(_GLANCE)
+            length = file.seek(0, 2)
+            file.seek(max(0, length - _GLANCE))
+            tail = file.read(_GLANCE) if length > _GLANCE else head
+            seen = _inspect(head, tail, length)
+            if length > _GLANCE and (seen.size is None or seen.problem):
+                # a long preview in front of the picture, or something behind its end: look at all of it
+                file.seek(0)
+                data = file.read()
+                seen = _inspect(data, data, length)
+    except OSError as error:
+        return Glance(None, f"cannot be opened ({error.strerror})")
+    return seen
+
+
+def read_picture(path: str | Path, *, grey: bool) -> np.ndarray | str:
+    """Decode a picture: (H, W) uint8 if ``grey``, else (H, W, 3) uint8 RGB; or, as text, why that is impossible."""
+    import cv2
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        return f"cannot be opened ({error.strerror})"
+    problem = _inspect(data, data, len(data)).problem
+    if problem:
+        return problem
+    # the header's orientation is ignored: cameras of data sets stand still, and sizes must compare with the header's
+    flag = (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR_RGB) | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    except cv2.error:
+        image = None
+    return image if image is not None else "cannot be decoded"
+
+
+def _inspect(head: bytes, tail: bytes, length: int) -> Glance:
+    """``head`` and ``tail`` are the ends of a file of ``length`` bytes, or both all of it."""
+    if not head:
+        return Glance(None, "the file is empty")
+    if head.startswith(b"\xff\xd8"):
+        return _jpeg(head, tail)
+    if head.startswith(_PNG):
+        if len(head) < 24:
+            return Glance(None, "cut off within its header")
+        width, height = struct.unpack(">II", head[16:24])
+        return Glance((height, width), "" if b"IEND" in tail[-64:] else "cut off, no end marker")
+    if head.startswith(b"BM") and len(head) >= 26:
+        promised, width, height = struct.unpack("<2xI12xii", head[:26])
+        return Glance((abs(height), abs(width)), "" if length >= promised else "cut off, shorter than its header says")
+    if head.startswith(_TIFF):
+        return Glance(None)  # its directory may stand anywhere: decoding tells
+    return Glance(None, "filled with zeros" if not any(head) else "no picture")
+
+
+def _jpeg(head: bytes, tail: bytes) -> Glance:
+    """Walk the segments up to the picture's size, then look for the end marker."""
+    at, size = 2, None
+    while at + 9 <= len(head) and size is None:
+        if head[at] != 0xFF:
+            return Glance(None, "damaged within its header")
+        marker = head[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
+            size = (height, width)
+        elif marker == 0xDA:
+            return Glance(None, "damaged within its header")
+        at += 2 + struct.unpack(">H", head[at + 2 : at + 4])[0]
+    if size is None:
+        return Glance(None, "cut off within its header")
+    if tail.endswith(b"\xff\xd9"):
+        return Glance(size)
+    if tail is head:  # all of it: something may follow the end; a preview's own end, within the header, does not count
+        scan = head.find(b"\xff\xda", at)
+        if scan >= 0 and head.find(b"\xff\xd9", scan) >= 0:
+            return Glance(size)
+    return Glance(size, "cut off, no end marker")
