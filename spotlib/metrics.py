@@ -289,30 +289,51 @@ def _ranked_hits(ranked: Sequence[Event], truth: Sequence[Event], *, iou: float,
 
 
 def evaluate_files(
-    truth: str | Path, predictions: str | Path, *, protocol: Protocol = "clean", iou: float = 0.5
+    truth: str | Path,
+    predictions: str | Path,
+    *,
+    protocol: Protocol = "clean",
+    iou: float = 0.5,
+    fps: float | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a table of spotted events against a table of true ones (`event_table` describes the columns).
+    """Evaluate spotted events against true ones, or one coder's against another's.
 
     Args:
-        truth: table of true events.
-        predictions: table of spotted events; it may be empty below the header.
+        truth: file of true events, in any format that `spotlib.exports.read_events` reads.
+        predictions: file of spotted events; it may hold none.
         protocol: "clean" or "author" (its matching only: its choice of epochs needs training runs).
         iou: a hit needs at least this IoU.
+        fps: frames per second, for files with seconds of which neither tells.
 
     Returns:
-        Plain JSON: protocol, iou, videos, the values of `SpottingMetric.summary`, and notes for the user.
+        Plain JSON: protocol, iou, videos, the values of `SpottingMetric.summary` (false alarms per minute only where
+        the files tell the length of every video), ``kappa`` and notes for the user. ``kappa`` holds Cohen's kappa
+        over the frames of all videos for macro, micro and overall, None where it is undefined, and the number of
+        frames; it is None if the files do not tell the length of every video.
 
     Raises:
-        SpotlibError: for a file or row that does not fit, naming both.
+        SpotlibError: for a file, tier or row that does not fit, naming both.
     """
+    from spotlib.agreement import cohen_kappa, confusion, of_kind
+    from spotlib.exports.pair import length_of, read_pair
+
     metric = SpottingMetric(protocol=protocol, iou=iou)
-    true, found = read_events_csv(truth), read_events_csv(predictions, allow_empty=True)
+    true, found = read_pair(truth, predictions, fps=fps)
     videos = list(dict.fromkeys([*true.events, *found.events]))
+    marks = np.zeros((4, 4), dtype=np.int64)
+    lengths = {video: length_of(video, true, found) for video in videos}
     for video in videos:
         subject = true.subjects.get(video, found.subjects.get(video, ""))
-        metric.add(video, true.events.get(video, []), found.events.get(video, []), subject=subject)
-    notes = []
-    if not found.events:
+        mine, theirs, n_frames = true.events.get(video, []), found.events.get(video, []), lengths[video]
+        rate = true.rates.get(video, found.rates.get(video))
+        metric.add(video, mine, theirs, subject=subject, n_frames=n_frames, fps=rate)
+        if n_frames is not None:
+            try:
+                marks += confusion(mine, theirs, n_frames=n_frames)
+            except SpotlibError as error:
+                raise SpotlibError(f"{truth} and {predictions}: video {video!r}: {error}") from None
+    notes = list(true.notes)
+    if not len(found):
         notes.append("no event was spotted: the predictions hold no row")
     unknown = [video for video in videos if video not in true.events]
     if unknown:
@@ -321,8 +342,14 @@ def evaluate_files(
         notes.append(f"videos without any true event: {shown} ({len(unknown)}); {alarms} false alarms counted there")
     summary = metric.summary()
     for values in summary.values():
-        del values["false_alarms_per_minute"]  # tables of events do not tell how long the videos are
-    return {"protocol": protocol, "iou": iou, "videos": len(videos), **summary, "notes": notes}
+        if values["false_alarms_per_minute"] is None:
+            del values["false_alarms_per_minute"]
+    kappa: dict[str, float | int | None] | None = None
+    if None not in lengths.values():
+        pooled = {str(kind): cohen_kappa(of_kind(marks, kind)) for kind in KINDS} | {"overall": cohen_kappa(marks)}
+        kappa = {kind: None if math.isnan(value) else value for kind, value in pooled.items()}
+        kappa["frames"] = int(marks.sum())
+    return {"protocol": protocol, "iou": iou, "videos": len(videos), **summary, "kappa": kappa, "notes": notes}
 
 
 def format_evaluation(result: dict[str, Any]) -> str:
@@ -345,6 +372,9 @@ def format_evaluation(result: dict[str, Any]) -> str:
         values = result[kind_name(kind)]
         cells = (_cell(values[name]) for name in names)
         lines.append("".join([f"{kind_name(kind):8}", *(f"{cell:>11}" for cell in cells)]))
+    if result["kappa"] is not None:
+        kappas = [f"{kind_name(kind)} {_cell(result['kappa'][kind_name(kind)])}" for kind in (*KINDS, None)]
+        lines.append(f"Cohen's kappa over {result['kappa']['frames']} frames: {', '.join(kappas)}")
     return "\n".join([*lines, *(f"note: {note}" for note in result["notes"])])
 
 
