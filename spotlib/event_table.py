@@ -1,7 +1,8 @@
 """Tables of events as files: ``video,kind,onset,apex,offset``, and optionally what else is known.
 
 The optional columns are ``subject``, ``score``, ``aus`` (joined by "+"), ``side``, ``note``, and the video's
-``n_frames`` and ``fps``. Frames are 0-based and inclusive. An empty apex means that it was not annotated.
+``n_frames`` and ``fps``. Frames are 0-based and inclusive. An empty apex means that it was not annotated; a row with
+nothing in kind, onset, apex and offset says of a video that it has no event.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def read_events_csv(path: str | Path, *, allow_empty: bool = False) -> EventTabl
     table = EventTable()
     for number, row in csv_rows(path, REQUIRED, OPTIONAL):
         _add(table, row, f"{path}, row {number}")
-    if not table.events and not allow_empty:
+    if not len(table) and not allow_empty:
         raise SpotlibError(f"{path}: there is no event below the header; give at least one row")
     return table
 
@@ -105,6 +106,10 @@ def write_events_csv(path: str | Path, table: EventTable) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow((*WRITTEN, "score") if scored else WRITTEN)
         for video, events in table.events.items():
+            about = (table.lengths.get(video, ""), f"{table.rates[video]:.12g}" if video in table.rates else "")
+            if not events:
+                row = (table.subjects.get(video, ""), video, *[""] * 7, *about)
+                writer.writerow((*row, "") if scored else row)
             for event in events:
                 if not event.reachable:
                     raise SpotlibError(
@@ -121,8 +126,7 @@ def write_events_csv(path: str | Path, table: EventTable) -> None:
                     "+".join(event.aus),
                     event.side,
                     event.note,
-                    table.lengths.get(video, ""),
-                    f"{table.rates[video]:.12g}" if video in table.rates else "",
+                    *about,
                 )
                 writer.writerow((*row, "" if event.score is None else repr(event.score)) if scored else row)
 
@@ -131,6 +135,15 @@ def _add(table: EventTable, row: dict[str, str], where: str) -> None:
     video = row["video"]
     if not video:
         raise SpotlibError(f"{where}: video is empty; name the video")
+    subject = row.get("subject", "")
+    if subject and table.subjects.setdefault(video, subject) != subject:
+        raise SpotlibError(
+            f"{where}: video {video!r} has subject {subject!r} here, {table.subjects[video]!r} above; fix one"
+        )
+    if not any(row[name] for name in ("kind", "onset", "apex", "offset")):
+        _about_video(table, video, row, where)
+        table.events.setdefault(video, [])
+        return
     if row["kind"].lower() not in tuple(KINDS):
         raise SpotlibError(f"{where}: kind {row['kind']!r} is unknown; write macro or micro")
     onset, offset = (_frame(row[name], name, where) for name in ("onset", "offset"))
@@ -142,11 +155,6 @@ def _add(table: EventTable, row: dict[str, str], where: str) -> None:
             f"{where}: apex {apex} outside of [{onset}, {offset}]; correct it, or leave it empty if unknown"
         )
     score = _score(row["score"], where) if row.get("score") else None
-    subject = row.get("subject", "")
-    if subject and table.subjects.setdefault(video, subject) != subject:
-        raise SpotlibError(
-            f"{where}: video {video!r} has subject {subject!r} here, {table.subjects[video]!r} above; fix one"
-        )
     _about_video(table, video, row, where)
     if video in table.lengths and offset >= table.lengths[video]:
         raise SpotlibError(

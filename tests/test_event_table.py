@@ -102,3 +102,19 @@ def test_an_event_without_a_text_form_is_not_written(tmp_path):
     with pytest.raises(SpotlibError, match="v: the macro event at 3 has no offset"):
         write_events_csv(tmp_path / "e.csv", table)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_row_without_an_event_tells_of_a_video(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text("subject,video,kind,onset,apex,offset,fps\nA,v1,macro,3,,9,30\nA,v2,,,,,25\n")
+    table = read_events_csv(path)
+    assert (table.subjects, table.rates) == ({"v1": "A", "v2": "A"}, {"v1": 30.0, "v2": 25.0})
+    assert {video: len(events) for video, events in table.events.items()} == {"v1": 1, "v2": 0}
+    write_events_csv(tmp_path / "again.csv", table)
+    assert read_events_csv(tmp_path / "again.csv") == table
+    path.write_text("video,kind,onset,apex,offset\nv2,,,,\n")
+    with pytest.raises(SpotlibError, match="there is no event below the header"):
+        read_events_csv(path)
+    path.write_text("video,kind,onset,apex,offset\nv2,,5,,9\n")
+    with pytest.raises(SpotlibError, match="row 2: kind '' is unknown"):
+        read_events_csv(path)

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from spotlib.errors import SpotlibError
+
 _MARGIN = (509, 511)  # rows, columns of free play for the place; odd and unequal on purpose
 _COMMON = 0.7  # share of the noise that the three colour channels have in common, as after demosaicing
 
@@ -48,11 +50,27 @@ class Camera:
         picture: (H, W, 3) uint8 RGB or (H, W) uint8. Returns (H, W, 3) uint8 RGB, or (H, W) uint8 if `grey`
         is set or the picture was grey. Equal pictures and equal states of ``rng`` give equal bytes.
         """
+        if self.jpeg_quality is None:
+            return self._taken(picture, rng)
+        return decode(self.encode(picture, rng), grey=self.grey or picture.ndim == 2)
+
+    def encode(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The same as a JPEG file, (n,) uint8: `decode` gives just what `shoot` gives, and so does any file of it.
+
+        Raises SpotlibError for a camera without JPEG.
+        """
+        if self.jpeg_quality is None:
+            raise SpotlibError("this camera writes no JPEG (jpeg_quality is None); give it a quality from 10 to 100")
+        taken = self._taken(picture, rng)
+        # JPEG weighs the channels, so they must be named right
+        sent = cv2.cvtColor(taken, cv2.COLOR_RGB2BGR) if taken.ndim == 3 else taken
+        _, coded = cv2.imencode(".jpg", sent, [cv2.IMWRITE_JPEG_QUALITY, int(self.jpeg_quality)])
+        return coded
+
+    def _taken(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if picture.ndim == 3 and self.grey:
             picture = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-        if self.noise > 0:
-            picture = self._with_noise(picture, rng)
-        return picture if self.jpeg_quality is None else self._through_jpeg(picture)
+        return self._with_noise(picture, rng) if self.noise > 0 else picture
 
     def _with_noise(self, picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = picture.shape[:2]
@@ -64,11 +82,9 @@ class Camera:
             plus, minus = plus[..., 0], minus[..., 0]
         return cv2.subtract(cv2.add(picture, plus), minus)
 
-    def _through_jpeg(self, picture: np.ndarray) -> np.ndarray:
-        colour = picture.ndim == 3
-        # JPEG weighs the channels, so they must be named right
-        sent = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR) if colour else picture
-        _, coded = cv2.imencode(".jpg", sent, [cv2.IMWRITE_JPEG_QUALITY, int(self.jpeg_quality or 0)])
-        read = cv2.imdecode(coded, cv2.IMREAD_COLOR if colour else cv2.IMREAD_GRAYSCALE)
-        assert read is not None  # it was encoded a line ago
-        return cv2.cvtColor(read, cv2.COLOR_BGR2RGB) if colour else read
+
+def decode(coded: np.ndarray, *, grey: bool) -> np.ndarray:
+    """The picture in a JPEG file (n,) uint8: (H, W) uint8 if ``grey``, else (H, W, 3) uint8 RGB."""
+    read = cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR)
+    assert read is not None  # a camera has encoded it
+    return read if grey else cv2.cvtColor(read, cv2.COLOR_BGR2RGB)

@@ -158,7 +158,7 @@ class Actor:
         """
         if self._stage is None:
             self._stage = Stage(self)
-        return self._stage.shoot(self._checked(weights), pose, gaze, light or Light())
+        return self._stage.shoot(self, self._checked(weights), pose, gaze, light or Light())
 
 
 def inter_ocular(points: np.ndarray) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spotlib.actor.asset import MASKS, PARTS, eyeball
+from spotlib.actor.asset import MASKS, PARTS, Head, eyeball
 from spotlib.actor.atlas import footprint, make_surface
 from spotlib.actor.identity import Identity
 from spotlib.actor.landmarks import landmark_mix
@@ -32,10 +32,13 @@ SKY_VIEWS = 48  # directions from which the ambient shadow is measured
 
 
 class Stage:
-    """Buffers and constants of one actor's renderer, made at the first picture."""
+    """Buffers and constants of one actor's renderer, made at the first picture.
+
+    A stage does not keep its actor, who hands itself over with every picture: the two in a circle would stay in
+    memory, some 29 MB a person, until the garbage collector happened to come by.
+    """
 
     def __init__(self, actor: Actor) -> None:
-        self.actor = actor
         head = actor.head
         surface = make_surface(head, actor.identity)
         self.atlas = surface.atlas
@@ -56,7 +59,7 @@ class Stage:
         self.albedo, self.gloss = surface.albedo, surface.gloss
         self.rest = actor.rest.astype(np.float32)
         self.units = head.units
-        self._bind_lashes()
+        self._bind_lashes(head, actor.identity)
         samples = actor.supersample
         self.shape = (actor.size[0] * samples, actor.size[1] * samples)
         self.depth = np.full(self.shape, -np.inf, dtype=np.float32)
@@ -67,16 +70,15 @@ class Stage:
         self.backdrop = _backdrop(actor.identity, actor.size)
         self.normals = np.zeros(self.rest.shape, dtype=np.float32)
         self.lit = np.zeros((len(self.rest), 4), dtype=np.float32)
-        self.occlusion = self._occlusion()
+        self.occlusion = self._occlusion(head)
         self.eye_vertices = [np.flatnonzero(head.vertex_parts == PARTS.index(n)) for n in ("eye-left", "eye-right")]
         self.lip_gap = _lip_gap(self.rest)
         self.teeth = np.isin(
             head.vertex_parts, (PARTS.index("teeth-upper"), PARTS.index("teeth-lower"), PARTS.index("tongue"))
         )
 
-    def _bind_lashes(self) -> None:
+    def _bind_lashes(self, head: Head, identity: Identity) -> None:
         """Tie each lash vertex to the root it grows from: shortened lashes stay rooted."""
-        head = self.actor.head
         lash = np.isin(head.vertex_parts, (PARTS.index("lash-left"), PARTS.index("lash-right")))
         self.lash = np.flatnonzero(lash)
         points = head.vertices[self.lash]
@@ -86,9 +88,9 @@ class Stage:
         # Hairs grow forwards and up, so sideways distance counts most.
         apart = np.linalg.norm((points[:, None] - points[rooted][None]) * np.array([3.0, 1.0, 1.0]), axis=2)
         self.lash_root = self.lash[rooted[apart.argmin(axis=1)]]
-        self.lash_length = np.float32(self.actor.identity.lashes)
+        self.lash_length = np.float32(identity.lashes)
 
-    def _occlusion(self) -> np.ndarray:
+    def _occlusion(self, head: Head) -> np.ndarray:
         """Share of the sky that each vertex of the resting face sees, (n,) float32, from depth pictures."""
         points = self.rest
         count, size = SKY_VIEWS, 320
@@ -127,18 +129,19 @@ class Stage:
                     np.add.at(near, self.triangles[:, i], share[self.triangles[:, j]])
                     np.add.at(weight, self.triangles[:, i], 1)
             share = 0.7 * share + 0.3 * near / np.maximum(weight, 1)
-        part = self.actor.head.vertex_parts
+        part = head.vertex_parts
         share[(part == 1) | (part == 2)] = 0.9
         share[(part == 3) | (part == 4)] = 0.55
         share[part == 5] = 0.3
         share = np.clip(share, 0.03, 1.0) ** 1.5
         share[part == 8] = np.maximum(share[part == 8], 0.4)
-        inside = self.actor.head.masks[MASKS.index("inside-mouth")]
+        inside = head.masks[MASKS.index("inside-mouth")]
         return (share * (1 - 0.6 * inside)).astype(np.float32)
 
-    def shoot(self, weights: np.ndarray, pose: Pose, gaze: tuple[float, float], light: Light) -> np.ndarray:
-        """One picture (H, W, 3) uint8; see `Actor.render`."""
-        actor = self.actor
+    def shoot(
+        self, actor: Actor, weights: np.ndarray, pose: Pose, gaze: tuple[float, float], light: Light
+    ) -> np.ndarray:
+        """One picture (H, W, 3) uint8 of the actor that the stage was made for; see `Actor.render`."""
         points = self.rest.copy()
         for k in np.flatnonzero(weights):
             points += np.float32(weights[k]) * self.units[k]
@@ -174,7 +177,7 @@ class Stage:
             self.kinds,
             self.atlas,
             self.broad,
-            self._glints(pose, light),
+            self._glints(actor, pose, light),
             self.backdrop,
             self.table,
             out,
@@ -185,9 +188,8 @@ class Stage:
             out = np.repeat(grey[..., None], 3, axis=2)
         return out
 
-    def _glints(self, pose: Pose, light: Light) -> np.ndarray:
+    def _glints(self, actor: Actor, pose: Pose, light: Light) -> np.ndarray:
         """Centre, radius (samples), glint offset and strength of both eyeballs, (2, 6) float32."""
-        actor = self.actor
         out = np.zeros((2, 6), dtype=np.float32)
         for k, (centre, radius) in enumerate(actor.eyes):
             placed = pose.turn(centre[None])

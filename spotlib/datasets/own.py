@@ -116,7 +116,7 @@ def load(
     videos = []
     for name, place in found.items():
         row = rows.pop(name, None)
-        if row is None:
+        if row is None:  # a row without an event says the same, and whose video it is
             findings.append(_finding("note", "no-annotation", place, "no row of the table; kept, without events"))
         videos.append(_video(name, place, row, table, findings))
     for lost, row in rows.items():
@@ -176,6 +176,9 @@ def _video(name: str, place: Path, row: str | None, table: EventTable, findings:
     if promised is not None and promised != source.n_frames:
         what = f"{source.n_frames} frames, but n_frames in the table is {promised}: its frames may mean others"
         findings.append(_finding("changes", "other-length", place, what))
+    if not 24 <= source.fps <= 40:
+        what = f"{source.fps:.4g} frames per second; windows are made for about 30: count frames at 30, say fps 30"
+        findings.append(_finding("note", "frame-rate", place, what))
     events = []
     for event in table.events[row] if row else ():
         kept = _within(event, source.n_frames, place, findings)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import gc
 import hashlib
 import json
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from spotlib.actor.render import Light
 from spotlib.actor.streams import frame_stream, stream
 from spotlib.datasets.base import Dataset
 from spotlib.datasets.schedule import Slot, draw_aus, sample_events
+from spotlib.datasets.script import Cue, Script
 from spotlib.datasets.specs import TwinSpec, get_spec
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Event, Kind
@@ -40,11 +40,20 @@ from spotlib.intervals import Event, Kind
 CONTENT_VERSION = 1
 # Fields of a spec that say how many videos there are, not what is in one of them.
 _NOT_CONTENT = ("name", "subjects", "videos_per_subject")
+# Fields that came later, with the value that stands for how it was before: at it a recipe keeps its old digest.
+_LATER: dict[str, Any] = {
+    "fewest": 0,
+    "statistics": {"gap_spread": 0.8, "micro_tail": None, "macro_tail": None},
+}
+
+
+@functools.lru_cache(maxsize=1024)
+def _identity(seed: int, person: int) -> Identity:
+    return sample_identity(int(stream(seed, "identity", person).integers(2**31)))
 
 
 @functools.lru_cache(maxsize=2)  # an actor holds textures and buffers of some 40 MB
 def _actor(identity: Identity, size: tuple[int, int], face_width: float | None, grey: bool) -> Actor:
-    gc.collect()  # an actor and its stage know each other: without this they pile up, person by person
     return Actor(identity, size=size, face_width=face_width, grey=grey)
 
 
@@ -57,29 +66,30 @@ def _field(identity: Identity, size: tuple[int, int], face_width: float | None, 
 class TwinVideo:
     """One synthetic video: a `Video` whose frames are rendered on demand, with its truth.
 
-    ``person`` and ``number`` count from 0. Cheap to make, to pickle and to forget; whatever is derived is
-    cached.
+    ``person`` and ``number`` count from 0. A ``script`` says what to play instead of drawing it. Cheap to make, to
+    pickle and to forget; whatever is derived is cached.
     """
 
     spec: TwinSpec
     seed: int
     person: int
     number: int
+    script: Script | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return TwinVideo, (self.spec, self.seed, self.person, self.number)  # without the caches
+        return TwinVideo, (self.spec, self.seed, self.person, self.number, self.script)  # without the caches
 
     # --- Video ---
 
     @property
     def subject(self) -> str:
-        """ "s01" is the first person."""
-        return f"s{self.person + 1:02d}"
+        """ "s01" is the first person; a script brings its own name."""
+        return self.script.subject if self.script else f"s{self.person + 1:02d}"
 
     @property
     def name(self) -> str:
-        """ "s01_1" is the first person's first video."""
-        return f"{self.subject}_{self.number + 1}"
+        """ "s01_1" is the first person's first video; a script brings its own name."""
+        return self.script.video if self.script else f"{self.subject}_{self.number + 1}"
 
     @property
     def fps(self) -> float:
@@ -89,6 +99,8 @@ class TwinVideo:
     @cached_property
     def n_frames(self) -> int:
         """Number of frames."""
+        if self.script:
+            return self.script.n_frames
         draw = self._stream("length").normal(0.0, 1.0)
         factor = float(np.exp(self.spec.seconds_spread * np.clip(draw, -2, 2)))
         return round(self.spec.typical_frames * factor)
@@ -102,6 +114,7 @@ class TwinVideo:
     def digest(self) -> str:
         """sha256 over all that the video follows from; takes a millisecond and renders nothing."""
         spec = {k: v for k, v in dataclasses.asdict(self.spec).items() if k not in _NOT_CONTENT}
+        spec = _as_before(spec, _LATER)
         recipe = {
             "content": CONTENT_VERSION,
             "asset": ASSET_SHA256,
@@ -111,11 +124,17 @@ class TwinVideo:
             "seed": self.seed,
             "video": [self.person, self.number],
         }
+        if self.script:
+            recipe["script"] = self.script.content
         return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
     def frame(self, index: int) -> np.ndarray:
         """Frame ``index`` as the camera saw it: (H, W, 3) uint8 RGB, or (H, W) uint8 if grey."""
         return self.camera.shoot(self.render(index), frame_stream(self._frame_key, index))
+
+    def jpeg(self, index: int) -> bytes:
+        """Frame ``index`` as the JPEG file whose picture `frame` is. SpotlibError if the camera has no JPEG."""
+        return self.camera.encode(self.render(index), frame_stream(self._frame_key, index)).tobytes()
 
     def frames(self, start: int = 0) -> Iterator[np.ndarray]:
         """The frames from ``start`` on, each equal to what `frame` gives."""
@@ -169,7 +188,7 @@ class TwinVideo:
     @cached_property
     def identity(self) -> Identity:
         """Who it is; the same for all videos of a person, and for all twins of a seed."""
-        return sample_identity(int(stream(self.seed, "identity", self.person).integers(2**31)))
+        return _identity(self.seed, self.person)
 
     @property
     def actor(self) -> Actor:
@@ -195,8 +214,17 @@ class TwinVideo:
     @cached_property
     def slots(self) -> tuple[Slot, ...]:
         """When something is shown."""
+        if self.script:
+            return tuple(cue.slot for cue in self.script.cues)
         spec, rng = self.spec, self._stream("schedule")
-        n_micro, n_macro = _count(rng, spec.micro_per_video), _count(rng, spec.macro_per_video)
+        share = self.n_frames / spec.mean_frames if spec.seconds_spread else 1.0
+        n_micro = _count(rng, spec.micro_per_video, share)
+        n_macro = _count(rng, spec.macro_per_video, share)
+        for _ in range(spec.fewest - n_micro - n_macro):
+            if rng.random() * (_mean(spec.micro_per_video) + _mean(spec.macro_per_video)) < _mean(spec.micro_per_video):
+                n_micro += 1
+            else:
+                n_macro += 1
         while True:
             try:
                 return sample_events(
@@ -221,7 +249,8 @@ class TwinVideo:
         shown: list[Expression] = []
         for k, slot in enumerate(self.slots):
             others = [e.event.aus for e, s in zip(shown, self.slots, strict=False) if s.meets(slot)]
-            shown.append(self._cast(self._stream("cast", k), slot, tuple(au for aus in others for au in aus)))
+            cue = self.script.cues[k] if self.script else None
+            shown.append(self._cast(self._stream("cast", k), slot, tuple(au for aus in others for au in aus), cue))
         return tuple(shown)
 
     @cached_property
@@ -237,8 +266,11 @@ class TwinVideo:
             events=self.events,
         )
 
-    def _cast(self, rng: np.random.Generator, slot: Slot, avoid: tuple[str, ...]) -> Expression:
-        """Draw what is shown in a slot until the nodes see enough of it; else the best that was drawn."""
+    def _cast(self, rng: np.random.Generator, slot: Slot, avoid: tuple[str, ...], cue: Cue | None = None) -> Expression:
+        """Draw what is shown in a slot until the nodes see enough of it; else the best that was drawn.
+
+        What a cue tells is not drawn: its side, and its AUs if it names any.
+        """
         spec, micro = self.spec, slot.kind is Kind.MICRO
         low, high = spec.micro_size if micro else spec.macro_size
         enough = spec.min_visible if micro else spec.min_visible_macro
@@ -246,10 +278,12 @@ class TwinVideo:
             enough = 0.0
         best: Expression | None = None
         for attempt in range(60):
-            if attempt % 3 == 0:  # another size or side first: other AUs change their shares
+            if cue is not None and cue.aus:
+                aus = cue.aus
+            elif attempt % 3 == 0:  # another size or side first: other AUs change their shares
                 aus = draw_aus(rng, spec.statistics.aus(slot.kind), avoid=avoid)
-            side = "both"
-            if rng.random() < spec.statistics.one_sided and all(map(one_sided, aus)):
+            side = cue.side if cue is not None else "both"
+            if cue is None and rng.random() < spec.statistics.one_sided and all(map(one_sided, aus)):
                 side = ("left", "right")[int(rng.integers(2))]
             balance = rng.uniform(0.7, 1.0, 2)
             balance /= balance.max()
@@ -257,7 +291,7 @@ class TwinVideo:
             size = rng.uniform(low, high) if micro else low * (high / low) ** rng.random()
             shown = express(
                 self.field,
-                Event(slot.kind, slot.onset, slot.apex, slot.offset, aus, side),
+                Event(slot.kind, slot.onset, slot.apex, slot.offset, aus, side, note=cue.note if cue else ""),
                 size=float(size),
                 left=float(balance[0]),
                 right=float(balance[1]),
@@ -284,8 +318,23 @@ class TwinVideo:
         return index
 
 
-def _count(rng: np.random.Generator, wanted: tuple[int, int] | float) -> int:
-    return int(rng.integers(wanted[0], wanted[1] + 1) if isinstance(wanted, tuple) else rng.poisson(wanted))
+def _as_before(values: dict[str, Any], later: dict[str, Any]) -> dict[str, Any]:
+    """``values`` without the fields in ``later`` that have the value given there."""
+    kept: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict) and isinstance(later.get(name), dict):
+            kept[name] = _as_before(value, later[name])
+        elif name not in later or value != later[name]:
+            kept[name] = value
+    return kept
+
+
+def _count(rng: np.random.Generator, wanted: tuple[int, int] | float, share: float) -> int:
+    return int(rng.integers(wanted[0], wanted[1] + 1) if isinstance(wanted, tuple) else rng.poisson(wanted * share))
+
+
+def _mean(wanted: tuple[int, int] | float) -> float:
+    return sum(wanted) / 2 if isinstance(wanted, tuple) else wanted
 
 
 def make_twin(spec: str | TwinSpec, *, seed: int = 0, **changes: Any) -> Dataset:

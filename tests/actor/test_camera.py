@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spotlib.actor.camera import Camera
+from spotlib.actor.camera import Camera, decode
 from spotlib.actor.streams import frame_stream, stream
+from spotlib.errors import SpotlibError
 
 PLAIN = np.full((120, 160, 3), 128, dtype=np.uint8)
 
@@ -61,3 +62,13 @@ def test_black_and_white_saturate_instead_of_wrapping():
     camera = Camera(noise=4.0, jpeg_quality=None)
     assert camera.shoot(np.zeros_like(PLAIN), frame_stream(5, 0)).max() < 40
     assert camera.shoot(np.full_like(PLAIN, 255), frame_stream(5, 0)).min() > 215
+
+
+def test_a_file_of_the_camera_is_the_picture():
+    for camera, picture in ((Camera(), PLAIN), (Camera(grey=True), PLAIN), (Camera(), PLAIN[..., 0])):
+        shot = camera.shoot(picture, frame_stream(5, 3))
+        coded = camera.encode(picture, frame_stream(5, 3))
+        assert coded[:2].tobytes() == b"\xff\xd8"
+        np.testing.assert_array_equal(decode(coded, grey=shot.ndim == 2), shot)
+    with pytest.raises(SpotlibError, match=r"this camera writes no JPEG \(jpeg_quality is None\)"):
+        Camera(jpeg_quality=None).encode(PLAIN, frame_stream(5, 0))

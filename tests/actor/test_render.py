@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
+import weakref
 from pathlib import Path
 
 import cv2
@@ -170,3 +172,15 @@ def test_the_predictor_agrees_on_the_landmarks(detector, predictor) -> None:  # 
         errors.append(np.linalg.norm(found - actor.landmarks(REST, Pose()), axis=1))
     assert np.median(errors) < 4.0  # pixels of an inter-ocular distance of 115
     assert np.mean(errors) < 5.5
+
+
+def test_a_photographed_actor_is_forgotten_at_once() -> None:
+    actor = Actor(sample_identity(5), size=(120, 160))
+    gc.disable()  # counting references must do: 29 MB a person do not wait for the garbage collector
+    try:
+        actor.render(REST, Pose())
+        gone = [weakref.ref(actor), weakref.ref(actor._stage)]
+        del actor
+        assert [ref() for ref in gone] == [None, None]
+    finally:
+        gc.enable()
