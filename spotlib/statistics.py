@@ -7,6 +7,7 @@ of F1s.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -123,6 +124,23 @@ def bootstrap_f1(
     return Estimate(float(pooled_f1(table.sum(axis=0))), *_interval(pooled_f1(weights @ table), level, len(table)))
 
 
+def bootstrap_seeds(counts: np.ndarray, *, draws: int = DRAWS, seed: int = SEED, level: float = LEVEL) -> Estimate:
+    """Pooled F1 of the mean over training seeds, with an interval over subjects *and* seeds.
+
+    counts: (R, S, 3), for every training seed and subject tp, predicted, truth. Each draw takes S subjects and R seeds
+    with replacement. With few seeds this shows their part of the doubt only roughly.
+    """
+    counts = np.asarray(counts, dtype=np.float64)
+    if counts.ndim != 3 or not counts.size:
+        raise SpotlibError(f"counts have shape {counts.shape}; (seeds, subjects, 3) is needed")
+    n_seeds, n_subjects = counts.shape[:2]
+    subjects = _weights(n_subjects, draws, seed)  # (draws, S)
+    drawn = np.random.default_rng([seed, 3]).multinomial(n_seeds, np.full(n_seeds, 1 / n_seeds), size=draws)
+    sums = np.einsum("dr,ds,rsc->dc", drawn / n_seeds, subjects, counts, optimize=True)
+    value = float(pooled_f1(counts.mean(axis=0).sum(axis=0)))
+    return Estimate(value, *_interval(pooled_f1(sums), level, n_subjects))
+
+
 def compare_f1(
     a: pd.DataFrame, b: pd.DataFrame, *, draws: int = DRAWS, seed: int = SEED, level: float = LEVEL
 ) -> Difference:
@@ -147,17 +165,17 @@ def compare_f1(
         )
     value = float(pooled_f1(first.sum(axis=0)) - pooled_f1(second.sum(axis=0)))
     weights = _weights(len(common), draws, seed)  # (draws, S)
-    low, high = _interval(pooled_f1(weights @ first) - pooled_f1(weights @ second), level, len(common))
+    drawn = weights @ np.hstack([first, second])  # (draws, 6)
+    low, high = _interval(pooled_f1(drawn[:, :3]) - pooled_f1(drawn[:, 3:]), level, len(common))
     return Difference(value, low, high, _permutation_p(first, second, draws=draws, seed=seed), len(common))
 
 
 def _permutation_p(first: np.ndarray, second: np.ndarray, *, draws: int, seed: int) -> float:
     n = len(first)
-    if n <= _EXACT:
-        keep = ((np.arange(2**n)[:, None] >> np.arange(n)) & 1).astype(np.float64)  # (2^S, S), 0 = all exchanged
-    else:
-        keep = np.random.default_rng([seed, 2]).integers(0, 2, size=(draws, n)).astype(np.float64)
-    one, other = keep @ first + (1 - keep) @ second, keep @ second + (1 - keep) @ first
+    keep = _kept(n, draws, seed)
+    total = first.sum(axis=0) + second.sum(axis=0)
+    one = second.sum(axis=0) + keep @ (first - second)
+    other = total - one
     found = np.abs(pooled_f1(one) - pooled_f1(other))
     observed = abs(float(pooled_f1(first.sum(axis=0)) - pooled_f1(second.sum(axis=0))))
     if not np.isfinite(observed):
@@ -165,6 +183,18 @@ def _permutation_p(first: np.ndarray, second: np.ndarray, *, draws: int, seed: i
     extreme = int(np.sum(found >= observed - 1e-12))
     # a sampled test counts the observed labelling itself, so that p is never 0
     return extreme / len(found) if n <= _EXACT else (extreme + 1) / (len(found) + 1)
+
+
+@functools.lru_cache(maxsize=16)
+def _kept(n: int, draws: int, seed: int) -> np.ndarray:
+    """Who is not exchanged (1), in every relabelling: (2^n or draws, n) float64; read only."""
+    if n <= _EXACT:
+        keep = (np.arange(2**n)[:, None] >> np.arange(n)) & 1  # row 0: all exchanged
+    else:
+        keep = np.random.default_rng([seed, 2]).integers(0, 2, size=(draws, n))
+    kept = keep.astype(np.float64)
+    kept.flags.writeable = False
+    return kept
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -229,9 +259,12 @@ def _counts(counts: pd.DataFrame | np.ndarray) -> np.ndarray:
     return table
 
 
+@functools.lru_cache(maxsize=16)
 def _weights(n: int, draws: int, seed: int) -> np.ndarray:
-    """How often each of ``n`` subjects is drawn, for every draw: (draws, n) float64, lines sum to n."""
-    return np.random.default_rng([seed, 1]).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+    """How often each of ``n`` subjects is drawn, for every draw: (draws, n) float64, lines sum to n; read only."""
+    drawn = np.random.default_rng([seed, 1]).multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float64)
+    drawn.flags.writeable = False
+    return drawn
 
 
 def _interval(values: np.ndarray, level: float, subjects: int) -> tuple[float, float]:

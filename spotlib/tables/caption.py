@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from spotlib.rows import Row, coverage, dataset_name, hit_iou, is_synthetic, parameter
+from spotlib.store import digest
 
 SYNTHETIC = "SYNTHETIC DATA"
 # parameters that decide what counts as truth on the real data sets (METHOD section 7)
 _CONVENTIONS = ("missing_offset", "unknown_onset", "unknown_apex", "max_micro", "max_macro", "sampling")
+#: names of parameters whose change makes other events true
+CONVENTION_NAMES = frozenset((*_CONVENTIONS, "part"))
 
 
 def synthetic_prefix(rows: Sequence[Row]) -> str:
@@ -20,7 +23,13 @@ def synthetic_prefix(rows: Sequence[Row]) -> str:
 
 def convention(rows: Sequence[Row]) -> str:
     """What the true intervals are, in words."""
-    chosen = [f"{name} = {parameter(rows, name)}" for name in _CONVENTIONS if parameter(rows, name) is not None]
+    chosen = []
+    for name in _CONVENTIONS:
+        values = [row["key"]["params"][name] for row in rows if name in row.get("key", {}).get("params", {})]
+        if any(value != values[0] for value in values):
+            chosen.append(f"{name} as given in each line")
+        elif values and values[0] is not None:
+            chosen.append(f"{name} = {values[0]}")
     base = "the twin's own schedule, exact" if is_synthetic(rows) else "the data set's annotation"
     return "; ".join([base, *chosen])
 
@@ -32,10 +41,12 @@ def caption(
     protocol: str = "clean",
     iou: float | None = None,
     draws: int | None = None,
+    truth: str | None = None,
 ) -> str:
     """``what`` and everything a reader needs to compare the table with another one.
 
-    ``draws``: number of bootstrap draws if the table has intervals. Failed and missing folds are named.
+    ``draws``: number of bootstrap draws if the table has intervals. Failed and missing folds are named. Rows that carry
+    a profile (``row["profile"]``) say so. ``truth``: what is true, where :func:`convention` cannot tell.
     """
     covered = coverage(rows)
     border = hit_iou(rows) if iou is None else iou
@@ -45,12 +56,16 @@ def caption(
         else f"{covered.folds} subject-wise folds"
     )
     seeds = f"seed{'s' if len(covered.seeds) > 1 else ''} {', '.join(map(str, covered.seeds))}"
+    profiles = sorted({str(row["profile"]) for row in rows if row.get("profile")})
+    if profiles:
+        seeds += f"; profile {', '.join(profiles)}"
     data = "" if is_synthetic(rows) else f"Data: {dataset_name(rows[0])}. "
     parts = [
         f"{synthetic_prefix(rows)}{what}. {data}Protocol: {protocol}; hit at IoU ≥ {border:g}; {folds};"
         f" {seeds};"
         f" {covered.subjects} subjects, {covered.videos} videos ({covered.minutes:.1f} min),"
-        f" {covered.events['macro']} MaE, {covered.events['micro']} ME. Ground truth: {convention(rows)}."
+        f" {covered.events['macro']} MaE, {covered.events['micro']} ME. Ground truth:"
+        f" {truth or convention(rows)}."
     ]
     if draws is not None:
         parts.append(f"Brackets: 95 % interval, bootstrap over subjects, {draws} draws.")
@@ -59,6 +74,18 @@ def caption(
     if covered.missing:
         parts.append(f"MISSING: {_list(covered.missing)}.")
     return " ".join(parts)
+
+
+def origin(rows: Sequence[Row]) -> str:
+    """Which commit and which code computed the rows, for tables that are made again from stored rows."""
+    commits = sorted({str(row.get("commit", "unknown")) for row in rows})
+    codes = sorted({_code(row) for row in rows})
+    return f"Made again from stored rows, computed at commit {_list(commits, 4)} (code {_list(codes, 4)})."
+
+
+def _code(row: Row) -> str:
+    code = row.get("key", {}).get("code", "unknown")
+    return code if isinstance(code, str) else digest(code)[:12]
 
 
 def _list(names: Sequence[str], most: int = 8) -> str:

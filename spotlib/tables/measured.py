@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from spotlib.counting import average_precision, ranked_hits
 from spotlib.matching import Protocol
 from spotlib.reported import UNVERIFIED_MARK, reported
 from spotlib.rows import (
+    DATASETS,
     KIND_NAMES,
     MEASURES,
+    OVERALL,
     Row,
     check,
     count,
@@ -21,7 +24,6 @@ from spotlib.rows import (
     hit_iou,
     is_synthetic,
     label,
-    metric,
     of_subjects,
     pooled,
     systems,
@@ -64,47 +66,77 @@ def estimates(counts: pd.DataFrame, *, draws: int, seed: int) -> dict[str, float
     return values
 
 
-def comparison(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED) -> Table:
+def comparison(
+    rows: Sequence[Row],
+    *,
+    protocol: Protocol = "clean",
+    reference: str | None = None,
+    draws: int = DRAWS,
+    seed: int = SEED,
+) -> Table:
     """T1: F1 of MaE, ME and both, per system, with intervals; beside them published values on real data sets.
 
-    On a twin there are no published columns at all. Unverified published values carry [U]. Raises
-    SpotlibError without rows or with rows of several data sets.
+    With ``reference``, a variant, every other system is compared with it on the same subjects (paired test, Holm over
+    the systems), in words; a difference inside its interval is a tie. On a twin there are no published columns at all.
+    Unverified published values carry [U]. Raises SpotlibError without rows or with rows of several data sets.
     """
+    from spotlib.tables.against import judge
+
     check(rows)
     counts = count(rows, protocol=protocol)
-    published = {} if is_synthetic(rows) else _published(str(rows[0]["dataset"]))
+    known = {} if is_synthetic(rows) else published(str(rows[0]["dataset"]))
+    by_variant = systems(rows)
+    judged: dict[str, dict[str, Any]] = {}
+    if reference is not None and done(by_variant.get(reference, [])):
+        judged = judge(rows, counts, reference=reference, draws=draws, seed=seed)
     lines = []
-    for variant, own in systems(rows).items():
+    for variant, own in by_variant.items():
         name = label(own)
         lines.append(
             {
                 **stamp(rows, protocol), "variant": variant, "system": name, "status": status(own),
                 "seeds": len({row["seed"] for row in own}),
                 **estimates(counts[counts.variant == variant], draws=draws, seed=seed),
-                **published.pop(name, {}),
+                **judged.get(variant, {}), **known.pop(name, {}),
             }
         )  # fmt: skip
-    for name, values in published.items():
+    for name, values in known.items():
         lines.append({**stamp(rows, protocol), "system": name, **values})
     frame = pd.DataFrame(lines)
     columns = [Column.text("System", "system")]
     columns += [_measured(measure) for measure in MEASURES]
-    columns += [Column.text("Folds", "status"), Column("Seeds", lambda line: whole(line["seeds"]))]
     notes = failure_notes(rows)
+    if judged:
+        main = label(by_variant[str(reference)])
+        columns += [Column.words(f"against {main}", "verdict"), Column.p_value("p overall (Holm)", "p_holm_overall")]
+        notes.insert(0, judgement_note(main, len(judged) - 1))
+    columns += [Column.text("Folds", "status"), Column("Seeds", lambda line: whole(line["seeds"]))]
     if not is_synthetic(rows) and "reported_source" in frame:
-        columns += [_reported(measure) for measure in MEASURES]
+        columns += [reported_column(measure) for measure in MEASURES]
         columns.append(Column.words("Source of the reported values", "reported_source"))
         notes.append(
             "Reported: as published, on other folds, evaluators and conventions; empty where nothing is reported."
         )
         if frame.reported_unverified.eq(True).any():
             notes.append(f"{UNVERIFIED_MARK}: not checked against the publication; not to be compared with.")
+    elif not is_synthetic(rows) and str(rows[0]["dataset"]) in DATASETS:
+        notes.append("Reported: no published value on this data set is known to us with a source.")
     what = "F1 of macro-expressions (MaE), micro-expressions (ME) and both pooled"
     text = caption(what, rows, protocol=protocol, draws=draws)
     return Table(f"comparison-{protocol}", text, frame, columns, notes)
 
 
-def _published(dataset: str) -> dict[str, dict[str, Any]]:
+def judgement_note(main: str, others: int) -> str:
+    """What words like "tie" and the corrected p mean."""
+    return (
+        f"In words: F1 minus that of {main}, paired over subjects; a tie: the 95 % interval of the difference contains"
+        f" 0. p: paired permutation test, Holm correction over {others} system{'s' if others != 1 else ''} within each"
+        " measure."
+    )
+
+
+def published(dataset: str) -> dict[str, dict[str, Any]]:
+    """Columns reported_<measure>, their texts, source and mark by method, for a real data set."""
     found: dict[str, dict[str, Any]] = {}
     for line in reported(dataset).itertuples():
         values = found.setdefault(str(line.method), {})
@@ -127,7 +159,9 @@ def _measured(measure: str) -> Column:
     return Column(f"F1 {KIND_NAMES[measure]}", show)
 
 
-def _reported(measure: str) -> Column:
+def reported_column(measure: str) -> Column:
+    """The published value of a measure with its digits, [U] if it is unverified; empty where there is none."""
+
     def show(line: pd.Series) -> str:
         text = line.get(f"reported_{measure}_text", "")
         if not isinstance(text, str) or not text:
@@ -154,10 +188,11 @@ def detail(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DR
             lines.append({**head, "kind": "failed" if failed(own) else "no event"})
             continue
         values = estimates(of_variant, draws=draws, seed=seed)
+        ranked = _average_precision(own, protocol)
         for measure in MEASURES:
             f1 = {f"f1{end}": values[f"f1_{measure}{end}"] for end in ("", "_low", "_high")}
-            ranked = {"average_precision": _average_precision(own, measure, protocol)}
-            lines.append({**head, "kind": KIND_NAMES[measure], **_detail(pooled(of_variant, measure)), **f1, **ranked})
+            f1["average_precision"] = ranked[measure]
+            lines.append({**head, "kind": KIND_NAMES[measure], **_detail(pooled(of_variant, measure)), **f1})
     columns = [
         Column.text("System", "system"), Column.text("Kind", "kind"), Column.number("Total", "truth"),
         Column.number("Predicted", "predicted"), Column.number("TP", "tp"), Column.number("FP", "fp"),
@@ -197,15 +232,22 @@ def _detail(sums: pd.Series) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _average_precision(rows: Sequence[Row], measure: str, protocol: Protocol) -> float:
-    from spotlib.intervals import Kind
-
-    kind = None if measure == "overall" else Kind(measure)
-    values = []
+def _average_precision(rows: Sequence[Row], protocol: Protocol) -> dict[str, float]:
+    """By measure, the mean over seeds of the average precision over all videos of a seed."""
+    values: dict[str, list[float]] = {measure: [] for measure in MEASURES}
     for seed in sorted({row["seed"] for row in done(rows)}):
-        videos = [video for row in done(rows) if row["seed"] == seed for video in row["videos"]]
-        values.append(metric(videos, protocol=protocol, iou=hit_iou(rows)).average_precision(kind))
-    return float(np.mean(values)) if values else NAN
+        parts: dict[str, list[tuple[list[float], list[bool], int]]] = {measure: [] for measure in MEASURES}
+        for row in done(rows):
+            for video in row["videos"] if row["seed"] == seed else ():
+                ranked = ranked_hits(video["truth"], video[protocol], protocol=protocol, iou=hit_iou(rows))
+                for kind, found in ranked.items():
+                    parts[kind].append(found)
+                    parts[OVERALL].append(found)
+        for measure, found_in in parts.items():
+            scores = [score for found in found_in for score in found[0]]
+            hits = [hit for found in found_in for hit in found[1]]
+            values[measure].append(average_precision(scores, hits, sum(found[2] for found in found_in)))
+    return {measure: float(np.mean(of)) if of else NAN for measure, of in values.items()}
 
 
 def _ratio(part: float, whole: float) -> float:

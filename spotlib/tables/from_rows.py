@@ -1,0 +1,58 @@
+"""Every table again from committed rows, without data, features or a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from spotlib.errors import SpotlibError
+from spotlib.statistics import DRAWS
+from spotlib.tables.order import same_order
+from spotlib.tables.packed import read_packed
+from spotlib.tables.registry import TABLES, build_all, chosen
+from spotlib.tables.table import Table
+
+
+def tables_of(
+    path: Path | str, names: str | Iterable[str] = "all", *, draws: int = DRAWS
+) -> tuple[list[Table], dict[str, str]]:
+    """The tables that a packed file of rows is for, and per table that could not be made the reason.
+
+    Rows need not fit the code of today: captions say at which commit they were computed. Where a file holds rows of
+    several profiles, each makes its own tables (those that its header names for it), and what both have computed is
+    compared in the table "profiles". Raises SpotlibError for a file that cannot be read.
+    """
+    rows, header = read_packed(path)
+    wanted = chosen(names)
+    by_profile: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_profile.setdefault(str(row.get("profile", "")), []).append(row)
+    made: list[Table] = []
+    problems: dict[str, str] = {}
+    for profile, own in by_profile.items():
+        meant = [name for name in header["tables"].get(profile, TABLES) if name in wanted]
+        if meant:
+            found, lacking = build_all(own, meant, draws=draws, stored=True)
+            made += found
+            problems |= lacking
+    if len(by_profile) == 2 and wanted == chosen("all"):
+        full, small = sorted(by_profile, key=lambda name: name != "paper")
+        try:
+            made.append(same_order(by_profile[small], by_profile[full], draws=draws))
+        except SpotlibError as error:
+            problems["profiles"] = str(error)
+    twice = {table.name for i, table in enumerate(made) if table.name in {other.name for other in made[:i]}}
+    if twice:
+        raise SpotlibError(
+            f"{path}: table {min(twice)} comes from rows of several profiles; name the tables of each when packing"
+        )
+    return made, problems
+
+
+def rebuild(
+    path: Path | str, folder: Path | str, names: str | Iterable[str] = "all", *, draws: int = DRAWS
+) -> tuple[list[Path], dict[str, str]]:
+    """:func:`tables_of`, saved into ``folder`` as CSV, Markdown and LaTeX; the paths written, and what is lacking."""
+    made, problems = tables_of(path, names, draws=draws)
+    return [written for table in made for written in table.save(folder)], problems
