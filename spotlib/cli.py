@@ -11,6 +11,12 @@ from typing import Any, Literal
 
 import click
 
+from spotlib.commands.doctor import doctor
+from spotlib.commands.exchange import convert
+from spotlib.commands.imports import import_command
+from spotlib.commands.pack import merge, pack
+from spotlib.commands.status import status
+from spotlib.commands.twin import twin
 from spotlib.errors import SpotlibError
 from spotlib.progress import log, setup_logging
 
@@ -28,16 +34,37 @@ def cli(verbose: bool) -> None:
 @cli.command()
 @click.argument("dataset", default="demo")
 @click.option("--params", "params_file", type=click.Path(), help="Parameter file (default params/DATASET.yaml).")
+@click.option("--root", type=click.Path(), help="Folder of the unpacked data set; without it: its synthetic twin.")
+@click.option("--annotations", type=click.Path(), help="Annotation table to use instead of the one under --root.")
+@click.option("--profile", help="Values of params/profiles/PROFILE.yaml over the parameter file.")
+@click.option("--subjects", type=click.IntRange(4), help="Only the first so many people.")
 @click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be repeated.")
 @click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
 @click.option("--workers", type=int, help="Processes (default: one per core).")
+@click.option(
+    "--tables", metavar="all|T4,T6", help="Instead of the report: these tables T1 to T13, and all their rows."
+)
+@click.option(
+    "--from-rows",
+    metavar="FILE",
+    is_flag=False,
+    flag_value="",
+    type=click.Path(),
+    help="With --tables: make them of packed rows (default: results/DATASET/rows.jsonl.gz), without data or training.",
+)
 @click.option("--notebook", "notebooks", multiple=True, help="Run only this notebook; may be repeated.")
 def run(
     dataset: str,
     params_file: str | None,
+    root: str | None,
+    annotations: str | None,
+    profile: str | None,
+    subjects: int | None,
     overrides: tuple[str, ...],
     results: str | None,
     workers: int | None,
+    tables: str | None,
+    from_rows: str | None,
     notebooks: tuple[str, ...],
 ) -> None:
     """Run the workbook on DATASET: notebooks, tables, figures and results/DATASET/report.html.
@@ -48,25 +75,42 @@ def run(
     from spotlib.params import parse_override
     from spotlib.runner import open_run
     from spotlib.variants import VARIANTS
-    from spotlib.workbook import NOTEBOOKS, run_workbook
+    from spotlib.workbook import NOTEBOOKS, TABLES_NOTEBOOK, run_workbook
 
     changes = dict(parse_override(text) for text in overrides)
     worker_count(workers)
     unknown = [name for name in notebooks if name not in NOTEBOOKS]
     if unknown:
         raise SpotlibError(f"--notebook {unknown[0]}: unknown; known: {', '.join(NOTEBOOKS)}")
-    the_run = open_run(dataset, params_file=params_file, overrides=changes, results=results, workers=workers)
+    if subjects is not None:
+        changes["subjects"] = subjects
+    steering: dict[str, Any] = {
+        "params_file": params_file,
+        "profile": profile,
+        "root": str(Path(root).absolute()) if root else None,
+        "annotations": str(Path(annotations).absolute()) if annotations else None,
+        "results": results,
+        "workers": workers,
+    }
+    the_run = open_run(dataset, overrides=changes, **steering)
+    if from_rows is not None:
+        from spotlib.paper import from_rows as remake
+
+        packed = Path(from_rows) if from_rows else the_run.folder / "rows.jsonl.gz"
+        click.echo(_relative(remake(packed, tables or "all", the_run.folder)))
+        return
     log.info("%s", repr(the_run))
-    page = run_workbook(
-        the_run,
-        params_file=params_file,
-        overrides=changes,
-        results=results,
-        workers=workers,
-        notebooks=notebooks or NOTEBOOKS,
-    )
+    if the_run.synthetic and the_run.params.dataset != "demo":
+        log.info("%s: SYNTHETIC data, a twin; with --root PATH the same command runs on the real data set", dataset)
+    if tables:
+        from spotlib.tables.registry import chosen
+
+        chosen(tables)
+        steering["tables"], notebooks = tables, (TABLES_NOTEBOOK,)
+    page = run_workbook(the_run, steering=steering, overrides=changes, notebooks=notebooks or NOTEBOOKS)
     failed = [row for row in the_run.rows(*VARIANTS) if row["status"] == "failed"]
-    click.echo(_relative(page if not notebooks or "05_report" in notebooks else page.parent / "notebooks"))
+    shown = page if not notebooks or tables or "05_report" in notebooks else page.parent / "notebooks"
+    click.echo(_relative(shown))
     if failed:
         first = f"{failed[0]['variant']} fold {failed[0]['fold']}: {failed[0]['error']}"
         raise SpotlibError(f"{len(failed)} fold(s) failed, the first: {first}; the same command tries them again")
@@ -85,16 +129,24 @@ def parity(directory: Path) -> None:
 
 
 @cli.command()
-@click.option("--truth", required=True, type=click.Path(path_type=Path), help="CSV: video,kind,onset,apex,offset")
-@click.option("--predictions", required=True, type=click.Path(path_type=Path), help="CSV of the same columns (+ score)")
+@click.option("--truth", required=True, type=click.Path(path_type=Path), help="CSV, .eaf, .TextGrid or BORIS file.")
+@click.option("--predictions", required=True, type=click.Path(path_type=Path), help="Likewise.")
 @click.option("--protocol", type=click.Choice(["clean", "author"]), default="clean", show_default=True)
 @click.option("--iou", type=click.FloatRange(0, 1, min_open=True), default=0.5, show_default=True)
+@click.option("--fps", type=click.FloatRange(1, 1000), help="Frame rate, for files that count in seconds only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-def evaluate(truth: Path, predictions: Path, protocol: Literal["clean", "author"], iou: float, as_json: bool) -> None:
+def evaluate(
+    truth: Path,
+    predictions: Path,
+    protocol: Literal["clean", "author"],
+    iou: float,
+    fps: float | None,
+    as_json: bool,
+) -> None:
     """Score predicted intervals against true ones: counts, F1, mean IoU, apex error."""
     from spotlib.metrics import evaluate_files, format_evaluation
 
-    result = evaluate_files(truth, predictions, protocol=protocol, iou=iou)
+    result = evaluate_files(truth, predictions, protocol=protocol, iou=iou, fps=fps)
     click.echo(json.dumps(result, indent=1) if as_json else format_evaluation(result))
 
 
@@ -124,6 +176,10 @@ def params(dataset: str) -> None:
     for name, field in Params.model_fields.items():
         changed = "" if values[name] == field.default else f" (default {field.default})"
         click.echo(f"{name}: {values[name]}{changed}" + (f"  # {field.description}" if field.description else ""))
+
+
+for _command in (doctor, twin, convert, import_command, status, pack, merge):
+    cli.add_command(_command)
 
 
 def _relative(path: Path) -> str:

@@ -34,7 +34,8 @@ class CropSpec:
         return np.array([x - self.side * d, y - self.up * d, x + self.side * d, y + self.down * d])
 
 
-SAMM_CROP = CropSpec(320, 3.5, 5.5, 4.5)
+#: the crops of METHOD section 2, by the name that parameters give them
+CROPS = {"cas": CropSpec(), "samm": CropSpec(320, 3.5, 5.5, 4.5)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
     value: dict[str, Any] = {"kind": str(event.kind), "onset": event.onset, "apex": event.apex, "offset": event.offset}
     if event.score is not None:
         value["score"] = round(float(event.score), 6)
+    if not event.reachable:
+        value["reachable"] = False
     return {**value, "aus": list(event.aus), "side": event.side}
 
 

@@ -24,21 +24,38 @@ class _Section(BaseModel):
 
 
 class DataParams(_Section):
-    """What is looked at: a data set or its synthetic twin (TWIN.md)."""
+    """What is looked at: a data set or its twin (TWIN.md), and what counts as its truth (METHOD section 7)."""
 
     dataset: str = Field("demo", description="name of the data set; 'demo' is the embedded synthetic twin")
-    subjects: int = Field(20, ge=4, le=500, description="twin: number of synthetic people")
-    videos_per_subject: int = Field(2, ge=1, le=50, description="twin: videos of each person")
-    video_seconds: float = Field(20.0, ge=4, le=7200, description="twin: length of each video")
+    subjects: int | None = Field(None, ge=4, le=500, description="people, the first n; none: all there are")
+    videos_per_subject: int | None = Field(
+        None, ge=1, le=50, description="twin: videos of each person; none: as in the real data set"
+    )
+    video_seconds: float | None = Field(
+        None, ge=4, le=7200, description="twin: length of each video; none: as in the real data set"
+    )
     data_seed: int = Field(
         270, ge=0, le=2**32 - 1, description="twin: everything about the people and their videos follows from it"
     )
-    head_rotation: float = Field(
-        1.5, ge=0, le=15, description="twin: head sway and turns, degrees; a knob of difficulty"
+    head_rotation: float | None = Field(
+        None, ge=0, le=15, description="twin: head sway and turns, degrees (1.5); a knob of difficulty"
     )
-    talking: float = Field(
-        0.08, ge=0, le=0.6, description="twin: share of the time spent talking; a knob of difficulty"
+    talking: float | None = Field(
+        None, ge=0, le=0.6, description="twin: share of the time spent talking (.08); a knob of difficulty"
     )
+    part: Literal["A", "C"] = Field("A", description="CAS(ME)^3: part A, or C (micro-expressions of a mock crime)")
+    sampling: Literal["every_7th_round", "every_8th_floor"] = Field(
+        "every_7th_round", description="SAMM-LV: which of its 200 pictures per second are used [C]"
+    )
+    unknown_onset: Literal["keep", "drop", "first_frame"] = Field(
+        "keep", description="SAMM-LV: events that began before the video"
+    )
+    unknown_apex: Literal["midpoint", "drop"] = Field("midpoint", description="SAMM-LV: events without an apex")
+    missing_offset: Literal["onset_plus_20", "apex", "apex_plus_20", "drop", "keep_zero"] = Field(
+        "onset_plus_20", description="CAS(ME)^2: macro-expressions without an offset; F1s are not comparable across it"
+    )
+    max_micro: int | None = Field(15, ge=1, description="CAS(ME)^3: longest offset - onset of a micro-expression kept")
+    max_macro: int | None = Field(120, ge=1, description="CAS(ME)^3: longest offset - onset of a macro-expression kept")
 
 
 class FeatureParams(_Section):
@@ -47,7 +64,7 @@ class FeatureParams(_Section):
     extractor: Literal["lk", "farneback"] = Field(
         "lk", description="lk: fast sparse tracker; farneback: the reference recipe"
     )
-    crop_size: int = Field(256, ge=64, le=1024, description="side of the aligned face crop, px (320 for SAMM-LV)")
+    crop: Literal["cas", "samm"] = Field("cas", description="margins and side of the aligned face: 256 px, or 320 px")
     max_gap: int = Field(16, ge=2, le=64, description="longest motion computed, frames; a window of K needs K - 1")
     detect_every: int = Field(8, ge=1, le=64, description="frames between two runs of the face detector")
 
@@ -73,7 +90,9 @@ class WindowParams(_Section):
 class ModelParams(_Section):
     """The network (METHOD section 3)."""
 
-    system: Literal["spotformer", "spotformer_gim", "spotgcn", "peaks"] = Field("spotformer", description="who spots")
+    system: Literal["spotformer", "spotformer_gim", "spotgcn", "auwgcn", "peaks"] = Field(
+        "spotformer", description="who spots"
+    )
     dim: int = Field(256, ge=8, le=1024, description="D, channels")
     heads: int = Field(4, ge=1, le=16, description="attention heads")
     head_dim: int = Field(64, ge=4, le=128, description="width of one head; inner width = heads x head_dim")
@@ -82,6 +101,12 @@ class ModelParams(_Section):
     flgp: Literal["max", "mean", "none"] = Field(
         "max", description="facial local graph pooling; none: global max at the end"
     )
+    scales: Literal["multi", "single"] = Field("multi", description="single: all blocks at full resolution (T6)")
+    downsample: Literal["conv", "max", "mean"] = Field("conv", description="temporal downsampling (T6)")
+    paddings: Literal["paper", "gim"] = Field("paper", description="of the four temporal downsamplings (T6)")
+    spatial_position: bool = Field(True, description="tell the network which region a node belongs to (T6)")
+    temporal_position: bool = Field(True, description="tell the network the order of frames (T6)")
+    graph_mask: bool = Field(False, description="attention sees only neighbours in the facial graph (T6)")
 
 
 class TrainParams(_Section):
@@ -96,6 +121,7 @@ class TrainParams(_Section):
     macro_weight: float = Field(0.5, ge=0, le=10, description="w, weight of the MaE losses (.55 on SAMM-LV)")
     contrastive_weight: float = Field(0.005, ge=0, le=10)
     temperature: float = Field(0.5, gt=0, le=10, description="of the contrastive loss")
+    normalise: bool = Field(False, description="scale features of the contrastive loss to length 1 (T7)")
     neutral_segments: bool = Field(False, description="also train on segments without any expression (T13)")
     evaluate_every: int = Field(1, ge=1, description="epochs between two evaluations on the inner subjects")
     seed: int = Field(270, ge=0, le=2**32 - 1)

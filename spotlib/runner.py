@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import glob
 import html
 import json
-import os
+import re
 import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
 from pathlib import Path
@@ -20,11 +20,11 @@ from typing import Any
 import numpy as np
 
 from spotlib import store
-from spotlib.datasets.base import Dataset
-from spotlib.datasets.catalogue import open_dataset
+from spotlib.datasets.base import Dataset, Video
+from spotlib.datasets.catalogue import OWN, REAL, open_dataset
+from spotlib.datasets.conventions import RELEVANT
 from spotlib.errors import SpotlibError
 from spotlib.features_file import load_features, save_features
-from spotlib.fold import run_fold
 from spotlib.jobs import run_jobs
 from spotlib.params import (
     DataParams,
@@ -40,52 +40,113 @@ from spotlib.params import (
 from spotlib.progress import log
 from spotlib.provenance import CHECKOUT, code_digest, collect, git_commit, versions
 from spotlib.splits import Fold, make_folds
-from spotlib.swmro import PairMotion, windows
+from spotlib.swmro import PairMotion, gather, relative_motion
 from spotlib.training import Clip
+from spotlib.units import Unit, compute, window_options
 from spotlib.variants import VARIANTS, get_variant
 
-_FEATURE_CODE = ("spotlib.datasets.catalogue", "spotlib.swmro")
-_FOLD_CODE = ("spotlib.fold", "spotlib.swmro", "spotlib.splits")
+# what gives pictures, by where they come from; the annotation's interpretation changes no feature
+_PICTURES = {
+    "demo": "spotlib.datasets.twin",
+    "twin": "spotlib.datasets.sampled",
+    "real": "spotlib.datasets.folder",
+    "own": "spotlib.video",
+}
+_FEATURE_CODE = "spotlib.swmro"
+_FOLD_CODE = ("spotlib.units", "spotlib.swmro")
+_CONVENTIONS = ("part", "sampling", "unknown_onset", "unknown_apex", "missing_offset", "max_micro", "max_macro")
+# parameters of the data that only the twins have
+_TWIN_ONLY = ("videos_per_subject", "video_seconds", "head_rotation", "talking")
 
 
 class Run:
-    """One data set under one set of parameters, in ``results/<dataset>``.
+    """One data set under one set of parameters, in ``results/<dataset>`` (``results/<dataset>_twin`` for a twin).
 
     Cheap to make. :meth:`features` and :meth:`train` compute what is missing and say why; everything else reads.
+
+    Args:
+        params: what the results depend on.
+        root: folder of the real data set; None: its twin.
+        annotations: an annotation table to use instead of the one under ``root``.
+        profile: name of the profile that is in ``params``, to be named beside results.
+        results: where results go (default: ``results/`` of the checkout).
+        workers: processes; None: one per core.
+        executor: where jobs run instead of on processes of this machine.
     """
 
     def __init__(
         self,
         params: Params,
         *,
+        root: Path | str | None = None,
+        annotations: Path | str | None = None,
+        profile: str = "",
         results: Path | str | None = None,
         workers: int | None = None,
         executor: Executor | None = None,
     ) -> None:
         self.params = params
+        self.profile = profile
+        self.root = Path(root).absolute() if root else None
+        self.annotations = Path(annotations).absolute() if annotations else None
         base = Path(results) if results else CHECKOUT / "results"
-        self.folder = base / params.dataset
+        twin = self.root is None and params.dataset in REAL
+        self.folder = base / (f"{params.dataset}_twin" if twin else params.dataset)
         self.store = store.RowStore(self.folder / "rows")
         self.workers = workers
         self.executor = executor
         self.started = time.time()
+
+    def changed(self, **values: Any) -> Run:
+        """The same run with other parameters; what they do not touch is not looked for again."""
+        other = Run(
+            self.params.replace(**values),
+            root=self.root,
+            annotations=self.annotations,
+            profile=self.profile,
+            results=self.folder.parent,
+            workers=self.workers,
+            executor=self.executor,
+        )
+        if other.params.section(DataParams) == self.params.section(DataParams):
+            other.__dict__["dataset"] = self.dataset
+        return other
 
     # -- data --
 
     @functools.cached_property
     def dataset(self) -> Dataset:
         """The videos and their events; nothing is rendered or read yet."""
-        return open_dataset(self.params)
+        return open_dataset(self.params, root=self.root, annotations=self.annotations)
+
+    @property
+    def videos(self) -> Sequence[Video]:
+        """The videos of the data set."""
+        return self.dataset.videos
 
     @property
     def synthetic(self) -> bool:
         """True if the data set is a twin."""
         return self.dataset.synthetic
 
+    @property
+    def _origin(self) -> str:
+        if self.params.dataset in ("demo", OWN):
+            return self.params.dataset
+        return "twin" if self.root is None else "real"
+
+    @property
+    def convention(self) -> str:
+        """The parameters that decide what counts as truth here, in words; empty where there are none."""
+        values = self.params.model_dump()
+        if self.params.dataset == "demo":
+            return ""
+        return ", ".join(f"{name} = {values[name]}" for name in RELEVANT.get(self.params.dataset, ()))
+
     @functools.cached_property
     def _feature_key(self) -> dict[str, Any]:
         return {
-            "code": code_digest(_FEATURE_CODE),
+            "code": code_digest((_PICTURES[self._origin], _FEATURE_CODE)),
             "params": self.params.section(FeatureParams),
             "libraries": {n: v for n, v in versions().items() if n in ("numba", "opencv-python-headless", "dlib-bin")},
         }
@@ -94,14 +155,14 @@ class Run:
         """Where the pair motions of video ``index`` stand, whether they exist or not."""
         video = self.dataset.videos[index]
         digest = store.digest({**self._feature_key, "data": video.digest})
-        return self.folder / "features" / f"{video.name}-{digest[:12]}.npz"
+        return self.folder / "features" / f"{_file_name(video.name)}-{digest[:12]}.npz"
 
     def features(self) -> list[Path]:
         """Make sure that every video has its pair motions on disk; return their paths."""
         paths = [self.feature_path(i) for i in range(len(self.dataset.videos))]
         missing = [i for i, path in enumerate(paths) if not _usable(path)]
         if missing:
-            stale = sum(1 for i in missing if list(paths[i].parent.glob(f"{self.dataset.videos[i].name}-*.npz")))
+            stale = sum(1 for i in missing if list(paths[i].parent.glob(f"{glob.escape(paths[i].stem[:-12])}*.npz")))
             log.info(
                 "features: %d of %d videos to do (%d never computed, %d under other code or parameters)",
                 len(missing), len(paths), len(missing) - stale, stale,
@@ -111,8 +172,8 @@ class Run:
             frames = [self.dataset.videos[i].n_frames for i in missing]
             run_jobs(
                 _extract_job,
-                [(self.params.model_dump(mode="json"), i, str(paths[i])) for i in missing],
-                desc="render and track" if self.synthetic else "track",
+                [(*self._recipe(), i, str(paths[i])) for i in missing],
+                desc="track" if self.root else "render and track",
                 unit="frames",
                 weights=frames,
                 workers=self.workers,
@@ -133,6 +194,10 @@ class Run:
             self.features()
         return load_features(path)
 
+    def relative(self, index: int, head: str, layout: str) -> np.ndarray:
+        """Pair motions (T, G+1, V, 2) of video ``index``, head motion removed (see `spotlib.swmro.relative_motion`)."""
+        return relative_motion(self.motion(index), head=head, layout=layout)  # type: ignore[arg-type]
+
     # -- folds --
 
     @functools.cached_property
@@ -152,21 +217,35 @@ class Run:
         values = params.section(*sections, ModelParams, TrainParams)
         if params.system == "peaks":  # knows no network: its rows outlive a change of the training parameters
             values = {**params.section(*sections), "system": "peaks"}
-        for name in ("bootstrap",):  # used after the rows
+        for name in ("bootstrap", *self._without_effect()):  # used after the rows, or not at all
             values.pop(name, None)
         return {
-            "code": code_digest(_FOLD_CODE, without=_FEATURE_CODE[:1]),
+            "code": code_digest(_FOLD_CODE),
             "params": values,
             "data": self._data_digest,
             "subjects": store.digest(dataclasses.asdict(self.folds[fold]))[:12],
-            "libraries": {name: version for name, version in versions().items() if name in ("torch", "numpy")},
             "fold": fold,
             "seed": params.seed,
         }
 
+    def _without_effect(self) -> list[str]:
+        """Parameters of the data that change nothing here: another data set's conventions, a twin's knobs."""
+        if self.params.dataset == "demo":
+            return list(_CONVENTIONS)
+        relevant = RELEVANT.get(self.params.dataset, ())
+        return [name for name in _CONVENTIONS if name not in relevant] + list(_TWIN_ONLY if self.root else ())
+
+    def _recipe(self) -> tuple[dict[str, Any], str, str, str]:
+        """What another process needs to make this Run again."""
+        where = (str(self.folder.parent), str(self.root or ""), str(self.annotations or ""))
+        return (self.params.model_dump(mode="json"), *where)
+
     @functools.cached_property
     def _data_digest(self) -> str:
-        videos = [[v.subject, v.name, v.digest] for v in self.dataset.videos]
+        videos = [
+            [v.subject, v.name, v.digest, [[str(e.kind), e.onset, e.apex, e.offset, e.reachable] for e in v.events]]
+            for v in self.dataset.videos
+        ]
         return store.digest({"features": self._feature_key, "videos": videos})[:16]
 
     def train(self, *variants: str, retry_failed: bool = True) -> list[dict[str, Any]]:
@@ -174,29 +253,49 @@ class Run:
 
         A fold that fails becomes a row that says so; the others go on. Failed rows are tried again on the next call.
         """
-        todo: list[tuple[str, int, str]] = []
-        for variant in variants:
-            for fold in self.folds:
-                key = self.key(variant, fold.index)
-                row = self.store.read(variant, key)
-                if row is None or (retry_failed and row["status"] == "failed"):
-                    todo.append((variant, fold.index, self.store.why(variant, key)))
+        todo = self.missing(*variants, retry_failed=retry_failed)
         if todo:
             paths = [str(path) for path in self.features()]
-            for variant, fold_index, why in todo:
-                log.info("fold %d of %s: computed because %s", fold_index, variant, why)
+            for unit in todo:
+                log.info("%s: computed because %s", unit.name, self.store.why(unit.variant, unit.key))
             # keys travel with the jobs: whatever happens to the code meanwhile, a row says what was asked for
-            values = self.params.model_dump(mode="json")
-            jobs = [(values, str(self.folder.parent), v, self.key(v, fold), paths) for v, fold, _ in todo]
+            jobs = [(*self._recipe(), unit.variant, unit.key, paths) for unit in todo]
             run_jobs(
                 _fold_job, jobs, desc="folds", unit="epochs", weights=[self.params.epochs] * len(jobs),
-                workers=self.workers, executor=self.executor, on_done=self._report,
+                workers=self.workers, executor=self.executor, on_done=lambda _, said: log.info("%s: %s", *said),
             )  # fmt: skip
         return self.rows(*variants)
 
-    def _report(self, _: int, outcome: tuple[str, int, str]) -> None:
-        variant, fold, said = outcome
-        log.info("fold %d of %s: %s", fold, variant, said)
+    def missing(self, *variants: str, retry_failed: bool = True) -> list[Unit]:
+        """The folds of ``variants`` that have no row yet, or (``retry_failed``) one that says it failed."""
+        todo = []
+        for variant in variants:
+            for fold in self.folds:
+                unit = self.unit(variant, fold.index)
+                row = self.store.read(variant, unit.key)
+                if row is None or (retry_failed and row["status"] == "failed"):
+                    todo.append(unit)
+        return todo
+
+    @functools.cached_property
+    def _commit(self) -> str:
+        return git_commit()
+
+    def unit(self, variant: str, fold: int, *, key: dict[str, Any] | None = None) -> Unit:
+        """Fold ``fold`` of ``variant`` as a piece of work; ``key``: what was asked for, if that was decided before."""
+        variant = get_variant(variant).name  # of a composition, whatever the order it was written in
+        params = get_variant(variant).apply(self.params)
+        head = {
+            "dataset": params.dataset,
+            "synthetic": self.synthetic,
+            "variant": variant,
+            "system": get_variant(variant).label,
+            "fold": fold,
+            "n_folds": len(self.folds),
+            "seed": params.seed,
+            "commit": self._commit,
+        }
+        return Unit(variant, key or self.key(variant, fold), params, self.folds[fold], head)
 
     def rows(self, *variants: str) -> list[dict[str, Any]]:
         """The rows that exist now for ``variants`` under the current parameters and code."""
@@ -215,6 +314,7 @@ class Run:
             self.params.model_dump(mode="json"),
             **{
                 "data set": self.params.dataset + (" (synthetic)" if self.synthetic else ""),
+                "ground truth": self.convention or "as annotated",
                 "data digest": self._data_digest,
                 "seed": self.params.seed,
                 "duration": self._duration(),
@@ -249,12 +349,19 @@ def open_run(
     dataset: str = "demo",
     *,
     params_file: str | Path | None = None,
+    profile: str | None = None,
     overrides: dict[str, Any] | None = None,
+    root: str | Path | None = None,
+    annotations: str | Path | None = None,
     results: str | Path | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
 ) -> Run:
-    """A :class:`Run` from a parameter file (default ``params/<dataset>.yaml``) and single changed values."""
+    """A :class:`Run` from a parameter file, a profile over it, and single values over both.
+
+    The file is by default ``params/<dataset>.yaml``; ``profile`` names one of ``params/profiles/``. The rest as for
+    :class:`Run`. Raises SpotlibError, in one line, for whatever does not fit.
+    """
     path = Path(params_file) if params_file else CHECKOUT / "params" / f"{dataset}.yaml"
     if not path.is_absolute() and not path.exists():
         path = CHECKOUT / path  # notebooks run in notebooks/, the command line anywhere
@@ -263,10 +370,29 @@ def open_run(
         raise SpotlibError(f"unknown data set {dataset!r}; known: {', '.join(known)}")
     values = read_yaml(path)
     make_params(values, where=_shown(path))  # so that an error names its true source
+    if profile:
+        from spotlib.studies import read_profile
+
+        values = {**values, **read_profile(profile)}
+        make_params(values, where=f"profile {profile}")
     params = make_params({**values, **(overrides or {})})
-    if params.dataset not in known:
-        raise SpotlibError(f"data set {params.dataset!r} is not ready to be run; known: {', '.join(known)}")
-    return Run(params, results=results, workers=workers, executor=executor)
+    if root and not Path(root).is_dir():
+        raise SpotlibError(f"--root {root}: no such folder; give the folder of the unpacked data set")
+    return Run(
+        params,
+        root=root,
+        annotations=annotations,
+        profile=profile or "",
+        results=results,
+        workers=workers,
+        executor=executor,
+    )
+
+
+def _file_name(name: str) -> str:
+    """``name`` with what a file system may not like replaced; different names stay different."""
+    safe = re.sub(r"[^\w.-]", "_", name)[:80]
+    return safe if safe == name else f"{safe}-{store.digest(name)[:6]}"
 
 
 def _shown(path: Path) -> str:
@@ -280,25 +406,52 @@ def _shown(path: Path) -> str:
 
 
 @functools.lru_cache(maxsize=1)
-def _run_of(values: tuple[tuple[str, Any], ...], results: str) -> Run:
-    return Run(make_params(dict(values)), results=results)
+def _run_of(values: str, results: str, root: str, annotations: str) -> Run:
+    return Run(make_params(json.loads(values)), results=results, root=root or None, annotations=annotations or None)
 
 
-def _extract_job(values: dict[str, Any], index: int, path: str, beat: Callable[[float, float], None]) -> None:
-    from spotlib.flow import CropSpec
-    from spotlib.swmro import extract
+def _remade(values: dict[str, Any], *where: str) -> Run:
+    return _run_of(json.dumps(values, sort_keys=True), *where)
 
-    run = _run_of(tuple(values.items()), "")
-    video = run.dataset.videos[index]
-    motion = extract(
-        video,
-        extractor=run.params.extractor,
-        crop=CropSpec(size=run.params.crop_size),
-        max_gap=run.params.max_gap,
-        detect_every=run.params.detect_every,
-        on_frame=beat,
-    )
-    save_features(Path(path), motion)
+
+def _extract_job(
+    values: dict[str, Any],
+    results: str,
+    root: str,
+    annotations: str,
+    index: int,
+    path: str,
+    beat: Callable[[float, float], None],
+) -> None:
+    from spotlib.flow import CROPS
+    from spotlib.swmro import PairMotion, extract
+
+    run = _remade(values, results, root, annotations)
+    params, video = run.params, run.dataset.videos[index]
+    crop = CROPS[params.crop]
+    try:
+        motion = extract(
+            video,
+            extractor=params.extractor,
+            crop=crop,
+            max_gap=params.max_gap,
+            detect_every=params.detect_every,
+            face="largest",  # annotated data sets film one person; a second face is a picture on the wall
+            on_frame=beat,
+        )
+    except SpotlibError as error:
+        # a video without a face stays in the data set: its events count as missed, and the tracking table shows it
+        log.warning("%s; nothing can be spotted in it", error)
+        motion = PairMotion.blank(
+            video.n_frames,
+            extractor=params.extractor,
+            fps=video.fps,
+            crop=crop,
+            max_gap=params.max_gap,
+            name=video.name,
+        )
+    # half: what trains here and what travels to another machine is the same to the bit
+    save_features(Path(path), motion, half=True)
 
 
 def _usable(path: Path) -> bool:
@@ -324,16 +477,9 @@ def load_clips(
     for index, video in enumerate(run.dataset.videos):
         if video.subject not in wanted:
             continue
-        gathered, valid = windows(
-            load_features(paths[index] if paths is not None else run.feature_path(index)),
-            K=params.window,
-            alignment=params.window_alignment,
-            border=params.window_border,
-            keep_zero_row=params.keep_zero_row,
-            layout=params.nodes,
-            head=params.head_motion,
-            feature=params.motion,
-        )
+        motion = load_features(paths[index] if paths is not None else run.feature_path(index))
+        relative = relative_motion(motion, layout=params.nodes, head=params.head_motion)
+        gathered, valid = gather(relative, **window_options(params), name=video.name)
         clips.append(Clip(video.subject, video.name, video.fps, gathered, valid, tuple(video.events)))
     return clips
 
@@ -341,34 +487,19 @@ def load_clips(
 def _fold_job(
     values: dict[str, Any],
     results: str,
+    root: str,
+    annotations: str,
     variant: str,
     key: dict[str, Any],
     paths: Sequence[str],
     beat: Callable[[float, float], None],
-) -> tuple[str, int, str]:
-    run = _run_of(tuple(values.items()), results)
-    params = get_variant(variant).apply(run.params)
-    fold = run.folds[key["fold"]]
-    head = {
-        "dataset": params.dataset,
-        "synthetic": run.synthetic,
-        "variant": variant,
-        "system": get_variant(variant).label,
-        "fold": fold.index,
-        "n_folds": len(run.folds),
-        "seed": params.seed,
-        "commit": git_commit(),
-        "train_subjects": list(fold.train),
-        "inner_subjects": list(fold.inner),
-        "test_subjects": list(fold.test),
-    }
-    try:
-        train, inner, test = (load_clips(run, g, params, paths=paths) for g in (fold.train, fold.inner, fold.test))
-        row, arrays = run_fold(train, inner, test, params, beat=beat)
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        trimmed = "".join(traceback.format_exception(error, limit=-4)).replace(str(CHECKOUT) + os.sep, "")
-        run.store.write(variant, key, {**head, "status": "failed", "error": said, "traceback": trimmed})
-        return variant, fold.index, f"failed ({said})"
-    run.store.write(variant, key, {**head, **row}, arrays)
-    return variant, fold.index, f"done in {row['train_seconds']:.0f} s"
+) -> tuple[str, str]:
+    run = _remade(values, results, root, annotations)
+    unit = run.unit(variant, key["fold"], key=key)
+    return compute(
+        unit,
+        lambda subjects: load_clips(run, subjects, unit.params, paths=paths),
+        run.store,
+        libraries=versions(),
+        beat=beat,
+    )

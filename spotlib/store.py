@@ -142,6 +142,23 @@ def read_row(path: Path) -> dict[str, Any] | None:
         return None
 
 
+def copy_rows(source: Path, target: Path) -> tuple[int, list[Path]]:
+    """Copy whole rows with their arrays from one folder of rows into another; their number, and what was damaged."""
+    taken, damaged = 0, []
+    for path in sorted(Path(source).glob("*/fold*-seed*-*.json")):
+        if read_row(path) is None:
+            damaged.append(path)
+            continue
+        copy = Path(target) / path.parent.name / path.name
+        for suffix in (".npz", ".json"):  # arrays first: a row that exists is complete
+            part = path.with_suffix(suffix)
+            if part.exists():
+                with atomic(copy.with_suffix(suffix)) as temporary:
+                    temporary.write_bytes(part.read_bytes())
+        taken += 1
+    return taken, damaged
+
+
 def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     """What changed between two keys, in words.
 

@@ -77,6 +77,15 @@ class PairMotion:
         scale = self.crop.size / (self.box[:, 2] - self.box[:, 0])
         return (point_positions(self.landmarks) - self.box[:, None, :2]) * scale[:, None, None]
 
+    @classmethod
+    def blank(
+        cls, n_frames: int, *, extractor: str, fps: float, crop: CropSpec, max_gap: int, name: str
+    ) -> PairMotion:
+        """A video of which no frame could be used: all NaN, no frame valid."""
+        nothing = FrameMotion.empty(max_gap)
+        results = [FrameResult(i, None, None, False, nothing) for i in range(n_frames)]
+        return collect(results, extractor=extractor, fps=fps, crop=crop, name=name)
+
 
 @dataclass(frozen=True)
 class FrameResult:
@@ -178,7 +187,7 @@ def extract(
     ``on_frame(done, total)`` is told of every frame read. Raises SpotlibError for a video shorter than one window
     (17 frames), without a face, or with two.
     """
-    name = str(getattr(source, "path", None) or getattr(source, "name", "video"))
+    name = str(getattr(source, "name", None) or getattr(source, "path", "video"))
     total = int(source.n_frames)  # type: ignore[attr-defined]
     if total < SHORTEST:
         raise SpotlibError(f"{name}: {total} frames, but one window needs {SHORTEST}; give a longer video")
@@ -200,8 +209,10 @@ def extract(
 
 def grey_frames(source: object) -> Iterator[np.ndarray]:
     """Frames (H, W) or (H, W, 3) uint8 of a VideoSource (grey where it can) or of a data set's Video."""
-    if hasattr(source, "path"):
-        for _, _, frame in source.frames(format="grey"):  # type: ignore[attr-defined]
+    from spotlib.video import ImageFolder, VideoFile
+
+    if isinstance(source, VideoFile | ImageFolder):
+        for _, _, frame in source.frames(format="grey"):
             yield frame
     else:
         yield from source.frames()  # type: ignore[attr-defined]
@@ -272,44 +283,46 @@ def window_pairs(
     return first, later
 
 
-def windows(
-    motion: PairMotion,
+def relative_motion(motion: PairMotion, *, layout: Layout = "10", head: HeadMotion = "nose") -> np.ndarray:
+    """Pair motions (T, G+1, V, 2) float32 of the nodes of ``layout``, head motion removed; NaN where there is none.
+
+    ``head``: "nose" subtracts METHOD's nose-tip motion, "robust" ours
+    (:func:`spotlib.head_motion.robust_head_motion`), "none" nothing. All windows are gathered from these.
+    """
+    nodes = layout_indices(layout, motion.point_names)
+    relative = motion.flow[:, :, nodes].astype(np.float32)
+    if head == "nose":
+        return relative - motion.head[:, :, None].astype(np.float32)
+    if head == "robust":
+        return relative - robust_head_motion(motion, nodes)
+    if head != "none":
+        raise SpotlibError(f"unknown head motion {head!r}; use nose, robust or none")
+    return relative
+
+
+def gather(
+    relative: np.ndarray,
     *,
     K: int = 17,
     alignment: Alignment = "centred",
     border: Border = "clamp",
     keep_zero_row: bool = True,
-    layout: Layout = "10",
-    head: HeadMotion = "nose",
     feature: Feature = "swmro",
     fixed_gap: int = 8,
+    name: str = "video",
 ) -> tuple[np.ndarray, np.ndarray]:
-    """All windows of a video: (T, K, V, 2) float32, (dx, dy) px of the crop, and which are whole: (T,) bool.
-
-    ``keep_zero_row=False`` drops row 0 (K - 1 rows). ``border``: frame numbers outside the video are clamped, or
-    their rows zero. ``head``: "nose" subtracts METHOD's nose-tip motion, "robust" ours
-    (:func:`spotlib.head_motion.robust_head_motion`), "none" nothing. Motion that touches a frame without a face is 0
-    and its windows are not whole. Raises SpotlibError if the motion was computed for shorter gaps than K needs.
-    """
-    n = motion.n_frames
+    """All windows (T, K, V, 2) of ``relative`` (T, G+1, V, 2), and which are whole (T,): see :func:`windows`."""
+    n = len(relative)
     first, later = window_pairs(n, K=K, alignment=alignment, feature=feature, fixed_gap=fixed_gap)
-    longest = int((later - first).max())
-    if longest > motion.max_gap:
+    longest, held = int((later - first).max()), relative.shape[1] - 1
+    if longest > held:
         raise SpotlibError(
-            f"{motion.name}: motion of {longest} frames is needed but features hold {motion.max_gap};"
+            f"{name}: motion of {longest} frames is needed but features hold {held};"
             f" compute them again with max_gap={longest}"
         )
     inside = (first >= 0) & (later < n)
     first, later = np.clip(first, 0, n - 1), np.clip(later, 0, n - 1)
-    nodes = layout_indices(layout, motion.point_names)
-    relative = motion.flow[:, :, nodes].astype(np.float32)  # (T, G+1, V, 2)
-    if head == "nose":
-        relative = relative - motion.head[:, :, None].astype(np.float32)
-    elif head == "robust":
-        relative = relative - robust_head_motion(motion, nodes)
-    elif head != "none":
-        raise SpotlibError(f"unknown head motion {head!r}; use nose, robust or none")
-    rows = relative[first, later - first]  # (T, K, V, 2)
+    rows = relative[first, later - first].astype(np.float32, copy=False)  # (T, K, V, 2)
     broken = np.isnan(rows).any((2, 3))
     rows[broken] = 0
     if border == "zero":
@@ -318,3 +331,33 @@ def windows(
         raise SpotlibError(f"unknown window border {border!r}; use clamp or zero")
     whole = ~broken.any(1)
     return (rows if keep_zero_row else rows[:, 1:]), whole
+
+
+def windows(
+    motion: PairMotion,
+    *,
+    layout: Layout = "10",
+    head: HeadMotion = "nose",
+    K: int = 17,
+    alignment: Alignment = "centred",
+    border: Border = "clamp",
+    keep_zero_row: bool = True,
+    feature: Feature = "swmro",
+    fixed_gap: int = 8,
+) -> tuple[np.ndarray, np.ndarray]:
+    """All windows of a video: (T, K, V, 2) float32, (dx, dy) px of the crop, and which are whole: (T,) bool.
+
+    ``keep_zero_row=False`` drops row 0 (K - 1 rows). ``border``: frame numbers outside the video are clamped, or
+    their rows zero. ``head``, ``layout``: see :func:`relative_motion`. Motion that touches a frame without a face is
+    0 and its windows are not whole. Raises SpotlibError if the motion was computed for shorter gaps than K needs.
+    """
+    return gather(
+        relative_motion(motion, layout=layout, head=head),
+        K=K,
+        alignment=alignment,
+        border=border,
+        keep_zero_row=keep_zero_row,
+        feature=feature,
+        fixed_gap=fixed_gap,
+        name=motion.name,
+    )

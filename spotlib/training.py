@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +17,7 @@ from spotlib.intervals import Event
 from spotlib.labels import SEGMENT, FrameTargets, frame_targets, segments
 from spotlib.losses import spotting_loss
 from spotlib.models import build_model
+from spotlib.models.options import loss_options, model_options
 from spotlib.params import Params
 from spotlib.spotting import FrameScores
 
@@ -94,20 +94,7 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 def network(params: Params, frames: int, nodes: int) -> nn.Module:
     """The untrained network that ``params`` describe, for windows of ``frames`` x ``nodes``."""
-    options: dict[str, Any] = {}
-    if params.system != "spotgcn":
-        options = {
-            "dim": params.dim,
-            "heads": params.heads,
-            "head_dim": params.head_dim,
-            "dropout": params.dropout,
-            "attention": params.attention,
-            "flgp": params.flgp,
-        }
-    if params.system == "spotformer_gim":
-        options["head"] = True  # the release of this variant stops at the embedding; spotting needs scores
-        options["dropout"] = 0.0  # METHOD section 3
-    return build_model(params.system, frames=frames, nodes=nodes, **options)
+    return build_model(params.system, frames=frames, nodes=params.nodes, **model_options(params))
 
 
 def train(clips: Sequence[Clip], params: Params, *, device: torch.device) -> Iterator[Epoch]:
@@ -132,9 +119,7 @@ def train(clips: Sequence[Clip], params: Params, *, device: torch.device) -> Ite
                 logits,
                 embedding,
                 material.targets[batch],
-                macro_weight=params.macro_weight,
-                contrastive_weight=params.contrastive_weight,
-                temperature=params.temperature,
+                **loss_options(params),
             )
             optimiser.zero_grad(set_to_none=True)
             loss.backward()

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spotlib import figures, report, tables
+from spotlib import figures, paper, report, tables
 from spotlib.datasets.base import Video, events_table
 from spotlib.intervals import KINDS, Event
 from spotlib.metrics import SpottingMetric
 from spotlib.points import NODES
-from spotlib.rows import KIND_NAMES, done, events_of
+from spotlib.rows import KIND_NAMES, dataset_name, done, events_of, twin_name
 from spotlib.runner import Run
 from spotlib.swmro import PairMotion
 from spotlib.variants import get_variant
@@ -31,7 +31,7 @@ def _caption(run: Run, text: str) -> str:
 
 def _mark(run: Run) -> str:
     """What figures of a twin are marked with; empty for real data."""
-    return f"{run.dataset.name} twin" if run.synthetic else ""
+    return twin_name([{"dataset": run.dataset.name, "synthetic": run.synthetic}])
 
 
 def _table(run: Run, table: tables.Table) -> tables.Table:
@@ -59,8 +59,10 @@ def videos_table(run: Run) -> tables.Table:
     frame = pd.DataFrame(rows, columns=["subject", "videos", "minutes", "MaE", "ME"])
     total = ["total", *(frame[c].sum() for c in frame.columns[1:])]
     frame.loc[len(frame)] = total
+    name = dataset_name({"dataset": run.dataset.name, "synthetic": run.synthetic})
+    said = f" Ground truth: {run.convention}." if run.convention else ""
     return _table(
-        run, tables.Table("videos", _caption(run, f"Videos and annotated events of {run.dataset.name}."), frame)
+        run, tables.Table("videos", _caption(run, f"Videos and annotated events of the {name}.{said}"), frame)
     )
 
 
@@ -148,9 +150,9 @@ def window_figure(run: Run, kind: str) -> Any:
 
 
 def motion_error_table(run: Run, *, videos: int = 8) -> Any:
-    """Measured against exact node motion, by gap; only a twin knows the truth."""
-    if not run.synthetic:
-        return report.note("The exact motion is known for synthetic data only.")
+    """Measured against exact node motion, by gap; only a twin that is rendered here knows the truth."""
+    if not hasattr(run.dataset.videos[0], "landmarks"):
+        return report.note("The exact motion is known only for twins that are rendered here, not read from files.")
     rows = []
     errors: dict[int, list[np.ndarray]] = {gap: [] for gap in (1, 2, 4, 8, 16) if gap <= run.params.max_gap}
     sizes: dict[int, list[np.ndarray]] = {gap: [] for gap in errors}
@@ -227,6 +229,12 @@ def variants_table(variants: Iterable[str]) -> tables.Table:
 def ablation_table(run: Run, variants: Sequence[str]) -> tables.Table:
     """Each variant against SpotFormer, paired over subjects."""
     return _table(run, tables.ablation(run.rows("spotformer", *variants), draws=run.params.bootstrap))
+
+
+def paper_tables(run: Run, rows: Sequence[dict[str, Any]], names: str) -> Any:
+    """The tables T1 to T13 that rows make, one below the other; for each that cannot be made, why."""
+    made, problems = paper.tables(run, rows, names)
+    return report.together([*made, *(report.note(f"{name}: {why}") for name, why in problems.items())])
 
 
 def forest_figure(run: Run, *variants: str) -> figures.Figure:

@@ -27,8 +27,20 @@ if TYPE_CHECKING:
     from traitlets.config import Config
 
 NOTEBOOKS = ("01_preprocess", "02_train", "03_ablations", "04_figures", "05_report")
+TABLES_NOTEBOOK = "06_tables"  # hours on a full data set, so only when asked for
 # names that steer a notebook without being parameters of a result
-_STEERING = ("params_file", "variant", "variants", "videos", "results", "workers")
+_STEERING = (
+    "params_file",
+    "profile",
+    "root",
+    "annotations",
+    "variant",
+    "variants",
+    "tables",
+    "videos",
+    "results",
+    "workers",
+)
 
 
 def notebook_run(namespace: dict[str, Any]) -> Run:
@@ -53,7 +65,10 @@ def notebook_run(namespace: dict[str, Any]) -> Run:
     return open_run(
         str(namespace.get("dataset", "demo")),
         params_file=params_file,
+        profile=namespace.get("profile") or None,
         overrides=overrides,
+        root=namespace.get("root") or None,
+        annotations=namespace.get("annotations") or None,
         results=namespace.get("results") or None,
         workers=workers,
     )
@@ -92,13 +107,13 @@ def _injected(history: Sequence[str]) -> list[str]:
 def run_workbook(
     run: Run,
     *,
-    params_file: str | None,
+    steering: dict[str, Any],
     overrides: dict[str, Any],
-    results: str | None,
-    workers: int | None,
     notebooks: Sequence[str] = NOTEBOOKS,
 ) -> Path:
     """Execute ``notebooks`` in order for ``run`` and render them; return the path of the report page.
+
+    ``overrides`` are parameters, ``steering`` what else ``run`` was opened with (see :func:`spotlib.runner.open_run`).
 
     Each executed notebook replaces its last version only when it has run through. Raises SpotlibError with the one
     line that the notebook ended with if it failed.
@@ -106,20 +121,20 @@ def run_workbook(
     from spotlib.report import render_notebook
 
     parameters: dict[str, Any] = {**overrides, "dataset": run.params.dataset}
-    steering = {"params_file": params_file, "results": results, "workers": workers}
     parameters.update({name: value for name, value in steering.items() if value})
     folder = run.folder / "notebooks"
     page = folder.parent / "report.html"
+    pages = {"05_report": page, TABLES_NOTEBOOK: folder.parent / "tables.html"}
     begin = time.monotonic()
     for number, name in enumerate(notebooks, 1):
         start = time.monotonic()
         log.info("notebook %d of %d: %s", number, len(notebooks), name)
         executed = execute(CHECKOUT / "notebooks" / f"{name}.ipynb", folder / f"{name}.ipynb", parameters)
-        target = page if name == "05_report" else folder / f"{name}.html"
+        target = pages.get(name, folder / f"{name}.html")
         render_notebook(executed, target, title=f"spotlib: {run.params.dataset}, {name[3:]}")
         log.info("notebook %s done in %.0f s", name, time.monotonic() - start)
     log.info("all done in %.1f min", (time.monotonic() - begin) / 60)
-    return page
+    return pages.get(notebooks[-1], page)
 
 
 def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:

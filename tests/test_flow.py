@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from spotlib.flow import SAMM_CROP, CropSpec, Extractor, FarnebackExtractor, FrameMotion, top_mean
+from spotlib.flow import CROPS, CropSpec, Extractor, FarnebackExtractor, FrameMotion, top_mean
 from spotlib.points import LAYOUTS, N_POINTS, NODES, POINT_NAMES, layout_indices, point_positions
 from spotlib.swmro import make_extractor
 from tests.scenes import Scene, brow_scene, moving_scene
@@ -220,8 +220,9 @@ def test_crops_of_the_two_families() -> None:
     d = 0.5 * np.linalg.norm(truth[39] - truth[42])
     middle = 0.5 * (truth[39] + truth[42])
     np.testing.assert_allclose(CropSpec().box(truth), [*(middle - (4 * d, 3 * d)), *(middle + (4 * d, 5 * d))])
-    np.testing.assert_allclose(SAMM_CROP.box(truth), [*(middle - (4.5 * d, 3.5 * d)), *(middle + (4.5 * d, 5.5 * d))])
-    assert (CropSpec().size, SAMM_CROP.size) == (256, 320)
+    wider = [*(middle - (4.5 * d, 3.5 * d)), *(middle + (4.5 * d, 5.5 * d))]
+    np.testing.assert_allclose(CROPS["samm"].box(truth), wider)
+    assert (CropSpec().size, CROPS["samm"].size) == (256, 320)
 
 
 def test_motion_is_in_px_of_the_crop() -> None:

@@ -78,16 +78,16 @@ def test_a_damaged_features_file_is_computed_again(tiny, log):
 
 
 def test_a_failed_fold_is_a_row_and_the_others_go_on(tiny, monkeypatch):
-    import spotlib.runner
+    import spotlib.units
 
-    whole = spotlib.runner.run_fold
+    whole = spotlib.units.run_fold
 
     def broken(train, inner, test, params, **options):
         if test[0].subject in spotted and params.system == "peaks":
             raise ValueError("not a number\nin line two")
         return whole(train, inner, test, params, **options)
 
-    monkeypatch.setattr(spotlib.runner, "run_fold", broken)
+    monkeypatch.setattr(spotlib.units, "run_fold", broken)
     with ThreadPoolExecutor(1) as executor:
         run = tiny()
         run.executor = executor
@@ -97,7 +97,7 @@ def test_a_failed_fold_is_a_row_and_the_others_go_on(tiny, monkeypatch):
         assert rows[0]["error"] == "ValueError: not a number"
         assert "Traceback" in rows[0]["traceback"]
         # mended: tried again, and whole
-        monkeypatch.setattr(spotlib.runner, "run_fold", whole)
+        monkeypatch.setattr(spotlib.units, "run_fold", whole)
         assert [r["status"] for r in run.train("peaks")] == ["done", "done"]
 
 
@@ -127,8 +127,14 @@ def test_windows_follow_the_variant(tiny):
 def test_unknown_names():
     with pytest.raises(SpotlibError, match=r"unknown data set 'demoo'; known: .*demo"):
         open_run("demoo")
-    with pytest.raises(SpotlibError, match="data set 'cas_me2' is not ready to be run; known: demo"):
-        open_run("demo", overrides={"dataset": "cas_me2"})
+    with pytest.raises(SpotlibError, match="unknown data set 'cas_me4'; did you mean 'cas_me"):
+        open_run("demo", overrides={"dataset": "cas_me4"}).folds  # noqa: B018
+    with pytest.raises(SpotlibError, match="unknown profile 'studdy'; did you mean 'study'"):
+        open_run("demo", profile="studdy")
+    with pytest.raises(SpotlibError, match="--root nowhere: no such folder"):
+        open_run("samm_lv", root="nowhere")
+    with pytest.raises(SpotlibError, match="data set 'own' is your own folder; say with --root where it is"):
+        open_run("own").folds  # noqa: B018
     with pytest.raises(SpotlibError, match="unknown variant 'spotformr'; did you mean 'spotformer'"):
         open_run("demo").train("spotformr")
 
@@ -143,9 +149,12 @@ def test_errors_name_the_parameter_file(tmp_path):
 def test_the_key_names_who_is_in_the_fold_and_what_computed_it():
     run = open_run("demo", overrides=TINY)
     key = run.key("spotformer", 0)
-    assert {"spotlib.splits", "spotlib.training"} <= set(key["code"])
+    assert {"spotlib.splits", "spotlib.training", "spotlib.swmro"} <= set(key["code"])
     assert key["subjects"] != run.key("spotformer", 1)["subjects"]
-    assert "torch" in key["libraries"]
+    assert not {"unknown_onset", "missing_offset", "max_micro"} & set(key["params"])  # other data sets' conventions
+    twin = open_run("cas_me2").key("spotformer", 0)["params"]
+    assert twin["missing_offset"] == "onset_plus_20"
+    assert "unknown_onset" not in twin
 
 
 def test_a_variant_of_spotformer_stays_one_whatever_the_system_parameter():

@@ -1,6 +1,6 @@
 """The report: one offline page from an executed notebook, and what its cells show."""
 
-from spotlib.report.page import network_resources, render_notebook
+from spotlib.report.page import network_resources, render_notebook, render_page
 from spotlib.report.show import Shown, note, provenance_table, show_figure, show_table, together
 from spotlib.report.summary import show_summary, summary
 
@@ -10,6 +10,7 @@ __all__ = [
     "note",
     "provenance_table",
     "render_notebook",
+    "render_page",
     "show_figure",
     "show_summary",
     "show_table",

@@ -97,6 +97,16 @@ def render_notebook(executed: Path | str, target: Path | str, title: str) -> Pat
         raise SpotlibError(f"{executed}: not a readable notebook ({said}); execute it again") from None
     exporter = HTMLExporter(raw_template=_TEMPLATE, exclude_input_prompt=True, exclude_output_prompt=True)
     body, _ = exporter.from_notebook_node(_plain_outputs(notebook))
+    return _write(body, Path(target), title, str(executed))
+
+
+def render_page(shown: Any, target: Path | str, title: str) -> Path:
+    """Write anything with an HTML form as such a page, without a notebook around it."""
+    body = f"<h1>{escape.html(title)}</h1>\n{shown._repr_html_()}"
+    return _write(body, Path(target), title, str(target))
+
+
+def _write(body: str, target: Path, title: str, source: str) -> Path:
     soup = BeautifulSoup(body, "html.parser")
     _disarm(soup)
     contents = _contents(soup)
@@ -110,11 +120,9 @@ def render_notebook(executed: Path | str, target: Path | str, title: str) -> Pat
     )
     outside = network_resources(page)
     if outside:
-        raise SpotlibError(
-            f"{executed}: the page would load {outside[0][:120]!r}; put pictures into the outputs instead"
-        )
-    write_text(Path(target), page)
-    return Path(target)
+        raise SpotlibError(f"{source}: the page would load {outside[0][:120]!r}; put pictures into the outputs instead")
+    write_text(target, page)
+    return target
 
 
 def _plain_outputs(notebook: Any) -> Any:

@@ -1,0 +1,89 @@
+"""The unit of work: one fold of one variant, as plain values that any machine can take and compute.
+
+Nothing here needs the libraries that read videos, render or check parameters: a machine that trains has torch and the
+usual numerical libraries.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spotlib.fold import run_fold
+from spotlib.splits import Fold
+from spotlib.store import RowStore
+from spotlib.training import Clip
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One row to be computed.
+
+    ``key``: all that the row depends on. ``params``: anything with the attributes of `spotlib.params.Params`. ``head``:
+    what the row says about itself besides its results (data set, variant, seed).
+    """
+
+    variant: str
+    key: Mapping[str, Any]
+    params: Any
+    fold: Fold
+    head: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """ "fold 3 of k11"."""
+        return f"fold {self.fold.index} of {self.variant}"
+
+
+def window_options(params: Any) -> dict[str, Any]:
+    """Keyword arguments of `spotlib.swmro.gather`."""
+    return {
+        "K": params.window,
+        "alignment": params.window_alignment,
+        "border": params.window_border,
+        "keep_zero_row": params.keep_zero_row,
+        "feature": params.motion,
+    }
+
+
+Clips = Callable[[Iterable[str]], Sequence[Clip]]
+
+
+def compute(
+    unit: Unit,
+    clips: Clips,
+    store: RowStore,
+    *,
+    device: str = "cpu",
+    libraries: Mapping[str, str] | None = None,
+    beat: Callable[[float, float], None] = lambda done, total: None,
+) -> tuple[str, str]:
+    """Compute ``unit`` and write its row; return its name and how it went.
+
+    ``clips`` gives the videos of some subjects. A failure becomes a row that says so, with a trimmed traceback: one
+    fold that cannot be trained does not end a night's work.
+    """
+    fold = unit.fold
+    head = {
+        **unit.head,
+        "train_subjects": list(fold.train),
+        "inner_subjects": list(fold.inner),
+        "test_subjects": list(fold.test),
+        "libraries": dict(libraries or {}),
+    }
+    try:
+        train, inner, test = (clips(group) for group in (fold.train, fold.inner, fold.test))
+        row, arrays = run_fold(train, inner, test, unit.params, device=device, beat=beat)
+    except Exception as error:
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        trimmed = "".join(traceback.format_exception(error, limit=-4)).replace(_PACKAGE, "")
+        store.write(unit.variant, unit.key, {**head, "status": "failed", "error": said, "traceback": trimmed})
+        return unit.name, f"failed ({said})"
+    store.write(unit.variant, unit.key, {**head, **row}, arrays)
+    return unit.name, f"done in {row['train_seconds']:.0f} s"

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from spotlib import remote
+from spotlib.bundle import Bundle, write_bundle
+from spotlib.errors import SpotlibError
+from spotlib.runner import load_clips, open_run
+from spotlib.store import copy_rows
+from tests.conftest import TINY
+
+
+@pytest.fixture(scope="module")
+def run(tiny_results):
+    return open_run("demo", overrides=TINY, results=tiny_results, workers=1)
+
+
+@pytest.fixture
+def bundle(run, tmp_path):
+    work = [(run, run.unit(name, fold.index)) for name in ("spotformer", "peaks") for fold in run.folds]
+    write_bundle(tmp_path / "bundle", work, part_bytes=200_000)
+    return tmp_path / "bundle"
+
+
+def test_clips_come_back_as_they_are_loaded_here(run, bundle):
+    opened = Bundle(bundle)
+    assert len(list(bundle.glob("part-*.npz"))) > 1
+    here = load_clips(run, run.dataset.subjects, run.params)
+    there = opened.clips(0, run.dataset.subjects)
+    for a, b in zip(here, there, strict=True):
+        assert (a.subject, a.name, a.fps, a.events) == (b.subject, b.name, b.fps, b.events)
+        np.testing.assert_array_equal(a.valid, b.valid)
+        np.testing.assert_allclose(a.windows, b.windows, atol=0.01)
+
+
+def test_rows_made_there_are_current_here(run, bundle, tmp_path):
+    lines = remote.train(bundle, tmp_path / "rows")
+    assert [line.split(":")[0] for line in lines] == [
+        "fold 0 of spotformer", "fold 1 of spotformer", "fold 0 of peaks", "fold 1 of peaks",
+    ]  # fmt: skip
+    assert remote.train(bundle, tmp_path / "rows") == []
+    shutil.copytree(run.folder / "features", tmp_path / "here" / "demo" / "features")
+    assert copy_rows(tmp_path / "rows", tmp_path / "here" / "demo" / "rows") == (4, [])
+    here = open_run("demo", overrides=TINY, results=tmp_path / "here", workers=1)
+    assert here.missing("spotformer", "peaks") == []
+    row = here.rows("spotformer")[0]
+    assert row["status"] == "done"
+    assert row["libraries"]["torch"]
+
+
+def test_it_needs_only_the_numerical_libraries(bundle, tmp_path):
+    program = textwrap.dedent(
+        """
+        import sys
+        allowed = {"numpy", "pandas", "scipy", "sklearn", "torch", "cv2", "spotlib"}
+        wanted = {"pydantic", "yaml", "dlib", "av", "numba", "papermill", "click", "matplotlib", "safetensors",
+                  "tqdm", "bs4", "nbconvert", "seaborn", "openpyxl", "python_calamine", "IPython"}
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if name.partition(".")[0] in wanted:
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Absent())
+        from spotlib.remote import main
+        main(sys.argv[1:])
+        print(sorted(wanted & set(sys.modules)))
+        """
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(bundle), str(tmp_path / "rows")],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "fold 1 of peaks: done" in done.stdout
+
+
+def test_damage_is_told_in_one_line(bundle, run):
+    with pytest.raises(SpotlibError, match=r"bundle\.json: not found; give the folder"):
+        Bundle(bundle / "nothing")
+    text = (bundle / "bundle.json").read_text()
+    (bundle / "bundle.json").write_text(text.replace('"variant": "peaks"', '"variant": "peeks"'))
+    with pytest.raises(SpotlibError, match="damaged"):
+        Bundle(bundle)
+    (bundle / "bundle.json").write_text(json.dumps([1]))
+    with pytest.raises(SpotlibError, match="not a bundle"):
+        Bundle(bundle)
+    (bundle / "bundle.json").write_text(text)
+    part = bundle / "part-001.npz"
+    whole = bytearray(part.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    part.write_bytes(whole)
+    with pytest.raises(SpotlibError, match=r"part-001\.npz: damaged \(checksum\); send this part again"):
+        Bundle(bundle).clips(0, run.dataset.subjects)
+    part.unlink()
+    with pytest.raises(SpotlibError, match=r"part-001\.npz: this part of the bundle is missing"):
+        Bundle(bundle).clips(0, run.dataset.subjects)
+    with pytest.raises(SpotlibError, match="nothing to pack"):
+        write_bundle(bundle, [])
