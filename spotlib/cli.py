@@ -101,7 +101,8 @@ def run(
         return
     log.info("%s", repr(the_run))
     if the_run.synthetic and the_run.params.dataset != "demo":
-        log.info("%s: SYNTHETIC data, a twin; with --root PATH the same command runs on the real data set", dataset)
+        real = "" if root else "; with --root PATH the same command runs on the real data set"
+        log.info("%s: SYNTHETIC data, a twin%s", dataset, real)
     if tables:
         from spotlib.tables.registry import chosen
 
@@ -201,7 +202,7 @@ def main() -> None:
         _interrupted()
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(1)  # click's own 2 would mean to callers of `doctor` that the data are usable
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

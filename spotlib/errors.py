@@ -8,3 +8,7 @@ class SpotlibError(Exception):
 
     The command line prints the message without a traceback and exits with status 1; notebooks show it as is.
     """
+
+
+class ReadError(SpotlibError):
+    """The medium failed (permission, disk, network): nothing that was computed meanwhile may be kept."""

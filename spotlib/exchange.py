@@ -153,6 +153,13 @@ def write_field_csv(path: str | Path, table: EventTable, *, first_frame: int = 0
                 )
 
 
+def _same_file(one: str | Path, other: str | Path) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:  # one of them does not exist
+        return False
+
+
 def convert(
     source: str | Path,
     target: str | Path,
@@ -164,8 +171,11 @@ def convert(
 ) -> tuple[EventTable, tuple[Finding, ...]]:
     """Convert a table of events; ``first_frame`` and ``missing_offset`` are about the field's side of it.
 
-    Returns what was written, and findings about what was changed or left out.
+    Returns what was written, and findings about what was changed or left out. Raises SpotlibError, one line, if the
+    target is the source itself (also by a link), which would be lost.
     """
+    if _same_file(source, target):
+        raise SpotlibError(f"{target}: is the input itself and would be overwritten; name another file as output")
     if first_frame not in (0, 1):
         raise SpotlibError(f"first frame is {first_frame}; in the field's tables frames count from 0 or from 1")
     findings: tuple[Finding, ...] = ()

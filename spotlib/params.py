@@ -23,6 +23,13 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
+def _none(value: Any) -> Any:
+    return None if isinstance(value, str) and value.strip().lower() == "none" else value
+
+
+Longest = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none)]
+
+
 class DataParams(_Section):
     """What is looked at: a data set or its twin (TWIN.md), and what counts as its truth (METHOD section 7)."""
 
@@ -54,8 +61,8 @@ class DataParams(_Section):
     missing_offset: Literal["onset_plus_20", "apex", "apex_plus_20", "drop", "keep_zero"] = Field(
         "onset_plus_20", description="CAS(ME)^2: macro-expressions without an offset; F1s are not comparable across it"
     )
-    max_micro: int | None = Field(15, ge=1, description="CAS(ME)^3: longest offset - onset of a micro-expression kept")
-    max_macro: int | None = Field(120, ge=1, description="CAS(ME)^3: longest offset - onset of a macro-expression kept")
+    max_micro: Longest = Field(15, description="CAS(ME)^3: longest offset - onset of a micro-expression kept")
+    max_macro: Longest = Field(120, description="CAS(ME)^3: longest offset - onset of a macro-expression kept")
 
 
 class FeatureParams(_Section):

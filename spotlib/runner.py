@@ -21,9 +21,10 @@ import numpy as np
 
 from spotlib import store
 from spotlib.datasets.base import Dataset, Video
-from spotlib.datasets.catalogue import OWN, REAL, open_dataset
+from spotlib.datasets.catalogue import OWN, REAL, conventions, open_dataset
 from spotlib.datasets.conventions import RELEVANT
-from spotlib.errors import SpotlibError
+from spotlib.datasets.nearby import MARKER
+from spotlib.errors import ReadError, SpotlibError
 from spotlib.features_file import load_features, save_features
 from spotlib.jobs import run_jobs
 from spotlib.params import (
@@ -90,7 +91,7 @@ class Run:
         self.root = Path(root).absolute() if root else None
         self.annotations = Path(annotations).absolute() if annotations else None
         base = Path(results) if results else CHECKOUT / "results"
-        twin = self.root is None and params.dataset in REAL
+        twin = (self.root is None or (self.root / MARKER).is_file()) and params.dataset in REAL
         self.folder = base / (f"{params.dataset}_twin" if twin else params.dataset)
         self.store = store.RowStore(self.folder / "rows")
         self.workers = workers
@@ -138,10 +139,10 @@ class Run:
     @property
     def convention(self) -> str:
         """The parameters that decide what counts as truth here, in words; empty where there are none."""
-        values = self.params.model_dump()
-        if self.params.dataset == "demo":
+        if self.params.dataset not in REAL:
             return ""
-        return ", ".join(f"{name} = {values[name]}" for name in RELEVANT.get(self.params.dataset, ()))
+        part = [f"part = {self.params.part}"] if self.params.dataset == "cas_me3" else []
+        return ", ".join([*part, conventions(self.params).describe(self.params.dataset)])
 
     @functools.cached_property
     def _feature_key(self) -> dict[str, Any]:
@@ -202,10 +203,16 @@ class Run:
 
     @functools.cached_property
     def folds(self) -> list[Fold]:
-        """The subject-wise folds, the same for all variants."""
+        """The subject-wise folds, the same for all variants; no more of them than there are people."""
+        people = self.dataset.subjects
+        folds = min(self.params.folds, len(people))
+        if folds < self.params.folds:
+            log.info(
+                "%d folds were asked for, but there are %d people: each is left out once", self.params.folds, folds
+            )
         return make_folds(
-            self.dataset.subjects,
-            folds=self.params.folds,
+            people,
+            folds=folds,
             inner_share=self.params.inner_share,
             seed=self.params.data_seed,
         )
@@ -439,6 +446,8 @@ def _extract_job(
             face="largest",  # annotated data sets film one person; a second face is a picture on the wall
             on_frame=beat,
         )
+    except ReadError:  # says nothing about the video, and must not be remembered
+        raise
     except SpotlibError as error:
         # a video without a face stays in the data set: its events count as missed, and the tracking table shows it
         log.warning("%s; nothing can be spotted in it", error)

@@ -126,10 +126,14 @@ def tracking_table(run: Run) -> tables.Table:
         motion = run.motion(index)
         gaps = ", ".join(f"{g.onset}-{g.offset}" for g in motion.gaps) or "none"
         kept = float(motion.quality[motion.valid][:, 1:].mean()) if motion.valid.any() else 0.0
-        rows.append([video.name, motion.n_frames, round(float(motion.valid.mean()), 4), gaps, round(kept, 3)])
-    columns = ["video", "frames", "with face", "gaps (frames)", "track quality"]
+        held = sum(len(run) for run in getattr(video, "held", ()))
+        rows.append([video.name, motion.n_frames, held, round(float(motion.valid.mean()), 4), gaps, round(kept, 3)])
+    columns = ["video", "frames", "without picture", "with face", "gaps (frames)", "track quality"]
     frame = pd.DataFrame(rows, columns=columns)
-    text = "Tracked frames by video. Track quality 1: no point was lost between any two frames."
+    text = (
+        "Tracked frames by video. Without picture: the one before stood in. Track quality 1: no point was lost between"
+        " any two frames."
+    )
     return _table(run, tables.Table("tracking", _caption(run, text), frame))
 
 

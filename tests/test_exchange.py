@@ -153,6 +153,21 @@ def test_the_command_passes_errors_on(tmp_path):
         CliRunner().invoke(command, arguments, catch_exceptions=False)
 
 
+@pytest.mark.parametrize("link", ["", "symlink_to", "hardlink_to"])
+def test_the_input_is_never_overwritten(tmp_path, link):
+    source = target = field(tmp_path, "p,v,10,12,20,1,4")
+    before = source.read_bytes()
+    if link:
+        target = tmp_path / "other.csv"
+        getattr(target, link)(source)
+    message = rf"{target.name}: is the input itself and would be overwritten; name another file as output$"
+    for name in (target, tmp_path / ".." / tmp_path.name / target.name):
+        arguments = [str(source), str(name), "--from", "field", "--to", "spotlib"]
+        with pytest.raises(SpotlibError, match=message):
+            CliRunner().invoke(command, arguments, catch_exceptions=False)
+    assert source.read_bytes() == before
+
+
 def test_a_table_of_ours_is_unchanged_by_ours_to_ours(tmp_path):
     write_events_csv(tmp_path / "a.csv", TABLE)
     convert(tmp_path / "a.csv", tmp_path / "b.csv", from_format="spotlib", to_format="spotlib")

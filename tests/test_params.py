@@ -93,3 +93,11 @@ def test_sections_do_not_leak():
     section = Params().section(DataParams)
     assert set(section) == set(DataParams.model_fields)
     assert Params().replace(lr=0.5).section(DataParams) == section
+
+
+@pytest.mark.parametrize("word", ["none", "None", None])
+def test_no_limit_is_none(word):
+    params = make_params({"dataset": "cas_me3", "max_macro": word})
+    assert params.max_macro is None
+    with pytest.raises(SpotlibError, match="max_macro is 0"):
+        make_params({"max_macro": 0})

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import click
 
+from spotlib.errors import SpotlibError
+
 
 @click.command()
 @click.argument("dataset")  # no Choice: its exit status would be 2, which means findings here
-@click.argument("root", required=False, type=click.Path(path_type=Path))
+@click.argument("root", required=False, type=click.Path(path_type=Path, readable=False))
 @click.option(
     "--annotations",
     multiple=True,
@@ -41,7 +43,12 @@ def doctor(
     from spotlib.doctor_text import to_text
 
     given = annotations[0] if len(annotations) == 1 else annotations or None
-    seen = examine(dataset, root, annotations=given, part=part, decode=decode)
+    try:
+        seen = examine(dataset, root, annotations=given, part=part, decode=decode)
+    except SpotlibError as error:
+        if as_json:  # for programs that read standard output only
+            click.echo(json.dumps({"status": 1, "error": str(error)}, indent=1))
+        raise
     click.echo(json.dumps(seen.to_json(), indent=1) if as_json else to_text(seen, all_findings=all_findings))
     if seen.status:
         sys.exit(seen.status)

@@ -9,9 +9,10 @@ apex of 0. Frames are 1-based at 30 per second. Tables with a header are read by
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from spotlib.datasets.annotation_columns import columns_by_content
 from spotlib.datasets.annotation_rows import (
     ALIASES,
     Frames,
@@ -19,21 +20,23 @@ from spotlib.datasets.annotation_rows import (
     data_rows,
     is_remark,
     known_apex,
-    note_overlaps,
     parse_kind,
     read_aus,
     read_frames,
-    sort_findings,
-    without_duplicates,
 )
+from spotlib.datasets.annotation_sheets import Found, fill_subjects, join_sheets, kind_by_name
 from spotlib.datasets.records import Annotations, Record
-from spotlib.datasets.sheets import Cell, Header, Sheet, best_header, is_empty, number, plain, text
+from spotlib.datasets.sheets import Cell, Header, Sheet, best_header, number, plain, text
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Kind
 
 REQUIRED = ("subject", "filename", "onset", "offset", "type")
 _EVENT = re.compile(r"([a-z]+[0-9]{1,2})[ _-]([0-9]{1,3})")
 _FILM = re.compile(r"[a-z]+[0-9]{1,2}")
+_NO_FRAMES = (
+    "the columns of onset, apex and offset cannot be told;"
+    " add a header row (Subject, Filename, Onset, Apex, Offset, AU, Type)"
+)
 _FOLDER = re.compile(r"s([0-9]{1,3})")
 
 
@@ -41,49 +44,32 @@ def _match(pattern: re.Pattern[str], cell: Cell) -> re.Match[str] | None:
     return pattern.fullmatch(text(cell).casefold())
 
 
-def find_sheet(sheets: Mapping[str, Sheet]) -> tuple[Sheet, Header] | None:
-    """The sheet with the events and its columns: by their names, or by what stands in them if there is no header."""
+def find_sheets(sheets: Mapping[str, Sheet]) -> list[Found]:
+    """All sheets with events: their columns by their names, or by what stands in them if there is no header.
+
+    ``missing`` of a header is not empty where the events' names are there but the columns of frames cannot be told.
+    """
+    found = []
     for sheet in sheets.values():
+        named = kind_by_name(sheet.name)
         header = best_header(sheet, ALIASES, required=REQUIRED)
+        if header is not None and header.missing == ("type",) and named is not None:
+            header = Header(header.row, header.columns)
         if header is None or header.missing:
-            header = _columns_by_content(sheet)
+            header = columns_by_content(
+                sheet,
+                lambda cell: _match(_EVENT, cell) is not None,
+                lambda cell: _subject_key(cell) != "",
+                typed=named is None,
+            )
         if header is not None and _is_filled(sheet, header):
-            return sheet, header
-    return None
+            found.append(Found(sheet, header, None if "type" in header.columns else named))
+    return found
 
 
 def _is_filled(sheet: Sheet, header: Header) -> bool:
     names = [header.cell(cells, "filename") for _, cells in data_rows(sheet, header)]
     return any(_match(_EVENT, name) for name in names)
-
-
-def _columns_by_content(sheet: Sheet) -> Header | None:
-    """Columns of a sheet without a header: event names, kinds, and the three numbers right of the names."""
-    width = max((len(cells) for _, cells in sheet.rows), default=0)
-
-    def share(column: int, fits: Callable[[Cell], bool]) -> float:
-        cells = [row[column] for _, row in sheet.rows if column < len(row) and not is_empty(row[column])]
-        return sum(map(fits, cells)) / len(cells) if cells else 0.0
-
-    def best(fits: Callable[[Cell], bool], columns: Iterable[int]) -> int | None:
-        shares = {column: share(column, fits) for column in columns}
-        column = max(shares, key=lambda c: shares[c], default=None)
-        return column if column is not None and shares[column] >= 0.5 else None
-
-    filename = best(lambda cell: _match(_EVENT, cell) is not None, range(width))
-    kind = best(lambda cell: parse_kind(cell) is not None, range(width))
-    if filename is None or kind is None:
-        return None
-    numeric = [c for c in range(filename + 1, width) if share(c, lambda cell: number(cell) is not None) >= 0.5]
-    left = [c for c in range(filename - 1, -1, -1) if share(c, lambda cell: _subject_key(cell) != "") >= 0.5]
-    if len(numeric) < 3 or not left:
-        return None
-    onset, apex, offset = numeric[:3]
-    columns = {"subject": left[0], "filename": filename, "onset": onset, "apex": apex, "offset": offset, "type": kind}
-    if offset + 1 < width and offset + 1 != kind:
-        columns["aus"] = offset + 1
-    first = next(row for row, cells in sheet.rows if filename < len(cells) and _match(_EVENT, cells[filename]))
-    return Header(first - 1, columns)
 
 
 def _subject_key(cell: Cell) -> str:
@@ -97,14 +83,16 @@ def _subject_key(cell: Cell) -> str:
 
 def read(sheets: Mapping[str, Sheet], path: Path) -> Annotations:
     """Records of a CAS(ME)^2 table; raises SpotlibError if its events or naming rules are not found."""
-    found = find_sheet(sheets)
-    if found is None:
+    seen = find_sheets(sheets)
+    if not seen:
         raise SpotlibError(
             f"{path}: no sheet of CAS(ME)^2 events (subject, anger1_1, onset, apex, offset, AUs, polarity, type);"
             " give the data set's own table"
         )
-    sheet, header = found
-    others = [other for other in sheets.values() if other is not sheet]
+    found = [one for one in seen if not one.header.missing]
+    if not found:
+        raise SpotlibError(f"{path}, sheet {seen[0].sheet.name!r}: {_NO_FRAMES}")
+    others = [other for other in sheets.values() if all(other is not one.sheet for one in seen)]
     subjects, films = _subjects(others), _films(others)
     rules = (("'naming rule1' (15, s15, 1)", subjects), ("'naming rule2' (0101, disgust1)", films))
     missing = [name for name, rule in rules if not rule]
@@ -112,16 +100,23 @@ def read(sheets: Mapping[str, Sheet], path: Path) -> Annotations:
         raise SpotlibError(
             f"{path}: sheet {' and '.join(missing)} not found; give the whole table, folders are named by these"
         )
-    log = Log(path.name, sheet.name)
-    records = []
+    tables: list[tuple[Log, list[Record]]] = []
+    for one in seen:
+        log = Log(path.name, one.sheet.name)
+        if one.header.missing:
+            log.say(None, "loses", "unclear-columns", f"{_NO_FRAMES}; the sheet is not used")
+            tables.append((log, []))
+        else:
+            tables.append((log, _table(log, one, subjects, films)))
+    records, findings = join_sheets(tables)
+    return Annotations(dataset="cas_me2", version="", records=records, findings=findings)
+
+
+def _table(log: Log, found: Found, subjects: Mapping[str, str], films: Mapping[str, str]) -> list[Record]:
     names: dict[tuple[str, str], tuple[int, Kind, Frames]] = {}
-    for row, cells in data_rows(sheet, header):
-        record = _record(log, row, cells, header, subjects, films, names)
-        if record is not None:
-            records.append(record)
-    records = without_duplicates(log, records)
-    note_overlaps(log, records)
-    return Annotations(dataset="cas_me2", version="", records=tuple(records), findings=sort_findings(log.findings))
+    rows = fill_subjects(log, found.header, data_rows(found.sheet, found.header))
+    records = (_record(log, row, cells, found, subjects, films, names) for row, cells in rows)
+    return [record for record in records if record is not None]
 
 
 def _subjects(sheets: Iterable[Sheet]) -> dict[str, str]:
@@ -162,11 +157,12 @@ def _record(
     log: Log,
     row: int,
     cells: list[Cell],
-    header: Header,
+    found: Found,
     subjects: Mapping[str, str],
     films: Mapping[str, str],
     names: dict[tuple[str, str], tuple[int, Kind, Frames]],
 ) -> Record | None:
+    header = found.header
     event = _match(_EVENT, header.cell(cells, "filename"))
     if event is None and (is_remark(header, cells) or plain(header.cell(cells, "filename")) == "filename"):
         log.say(row, "note", "remark", f"no event, but text: {' '.join(map(text, cells)).strip()[:60]!r}")
@@ -188,7 +184,7 @@ def _record(
         log.say(row, "loses", "no-video", f"{event[0]}: {what}; the event is not used")
         return None
     name = f"s{subject} {event[0]}"
-    kind = parse_kind(header.cell(cells, "type"))
+    kind = found.kind or parse_kind(header.cell(cells, "type"))
     if kind is None:
         written = text(header.cell(cells, "type"))[:40]
         log.say(row, "loses", "unknown-type", f"{name}: type {written!r} is neither macro nor micro; not used")

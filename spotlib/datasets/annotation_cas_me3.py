@@ -9,23 +9,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from spotlib.datasets.annotation_rows import (
     ALIASES,
     Log,
-    closest_sheet,
     data_rows,
     is_remark,
     known_apex,
-    note_overlaps,
     parse_kind,
     read_aus,
     read_frames,
-    sort_findings,
-    without_duplicates,
 )
+from spotlib.datasets.annotation_sheets import Found, closest_sheet, fill_subjects, join_sheets, kind_by_name
 from spotlib.datasets.records import Annotations, Record
 from spotlib.datasets.sheets import Cell, Header, Sheet, best_header, find_header, number, plain, text
 from spotlib.intervals import Kind
@@ -36,28 +32,9 @@ _SUBJECT = re.compile(r"(?:sp)?[ ._-]*(?:no)?[ ._-]*([0-9]{1,4})", re.IGNORECASE
 _VIDEO = re.compile(r"[a-z]{1,2}")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A sheet of events: its columns, and its kind if the sheet or file holds only one."""
-
-    sheet: Sheet
-    header: Header
-    kind: Kind | None
-
-
-def kind_by_name(name: str) -> Kind | None:
-    """Kind that the name of a file or sheet tells; the ME of "CAS(ME)^3" does not count.
-
-    >>> kind_by_name("cas(me)3_part_A_MaE_label"), kind_by_name("CAS(ME)^3_part_A_v2")
-    (<Kind.MACRO: 'macro'>, None)
-    """
-    words = plain(re.sub(r"cas[\W_]*me[\W_]*[0-9]", " ", text(name), flags=re.IGNORECASE)).split()
-    kinds = {kind for word in words if (kind := parse_kind(word)) is not None}
-    return kinds.pop() if len(kinds) == 1 else None
-
-
-def find_part_a(sheets: Mapping[str, Sheet], file: str = "") -> Found | None:
-    """The sheet of part A: file names are single letters, and there is a type (or the name tells it)."""
+def find_part_a(sheets: Mapping[str, Sheet], file: str = "") -> list[Found]:
+    """All sheets of part A: file names are single letters, and there is a type (or the name tells it)."""
+    found = []
     for sheet in sheets.values():
         header = best_header(sheet, ALIASES, required=REQUIRED_A)
         if header is None or header.missing or "blink" in plain(sheet.name):
@@ -66,12 +43,13 @@ def find_part_a(sheets: Mapping[str, Sheet], file: str = "") -> Found | None:
         names = [plain(header.cell(cells, "filename")) for _, cells in data_rows(sheet, header)]
         fitting = sum(bool(_VIDEO.fullmatch(name)) for name in names)
         if ("type" in header.columns or kind is not None) and 2 * fitting > sum(map(bool, names)):
-            return Found(sheet, header, kind)
-    return None
+            found.append(Found(sheet, header, kind))
+    return found
 
 
-def find_part_c(sheets: Mapping[str, Sheet], file: str = "") -> Found | None:
-    """The sheet of part C: subjects, no file names; all are ME unless there is a type or a name that tells it."""
+def find_part_c(sheets: Mapping[str, Sheet], file: str = "") -> list[Found]:
+    """All sheets of part C: subjects, no file names; all are ME unless there is a type or a name that tells it."""
+    found = []
     for sheet in sheets.values():
         header = best_header(sheet, ALIASES, required=REQUIRED_C)
         if header is None or header.missing or "filename" in header.columns or "blink" in plain(sheet.name):
@@ -79,35 +57,29 @@ def find_part_c(sheets: Mapping[str, Sheet], file: str = "") -> Found | None:
         rows = data_rows(sheet, header)
         if any(number(header.cell(cells, "onset")) is not None for _, cells in rows):
             named = kind_by_name(sheet.name) or kind_by_name(file)
-            return Found(sheet, header, None if "type" in header.columns else named or Kind.MICRO)
-    return None
+            found.append(Found(sheet, header, None if "type" in header.columns else named or Kind.MICRO))
+    return found
 
 
 def read(sheets: Mapping[str, Sheet], path: Path, part: str) -> Annotations:
-    """Records of part "A" or "C"; raises SpotlibError if no sheet has its columns."""
+    """Records of part "A" or "C", of all its sheets; raises SpotlibError if no sheet has its columns."""
     find, required = (find_part_a, (*REQUIRED_A, "type")) if part == "A" else (find_part_c, REQUIRED_C)
     found = find(sheets, path.name)
-    if found is None:
+    if not found:
         best = closest_sheet(sheets, required)
-        found = Found(best, find_header(best, ALIASES, required=required, where=str(path)), None)
-    log = Log(path.name, found.sheet.name)
-    records = []
-    for row, cells in data_rows(found.sheet, found.header):
-        record = _record(log, row, cells, found, part)
-        if record is not None:
-            records.append(record)
+        found = [Found(best, find_header(best, ALIASES, required=required, where=str(path)))]
+    tables = [_table(Log(path.name, one.sheet.name), one, part) for one in found]
+    records, findings = join_sheets(tables)
+    blinks = [blink for sheet in sheets.values() if part == "A" for blink in _blinks(path.name, sheet)]
+    return Annotations(dataset="cas_me3", version=part, records=records, findings=findings, blinks=tuple(blinks))
+
+
+def _table(log: Log, found: Found, part: str) -> tuple[Log, list[Record]]:
+    rows = fill_subjects(log, found.header, data_rows(found.sheet, found.header))
+    records = [record for row, cells in rows if (record := _record(log, row, cells, found, part)) is not None]
     if records and "apex" not in found.header.columns:
         log.say(found.header.row, "note", "missing-apex", "there is no column of apexes; all are unknown")
-    records = without_duplicates(log, records)
-    note_overlaps(log, records)
-    blinks = [blink for sheet in sheets.values() if part == "A" for blink in _blinks(log, sheet)]
-    return Annotations(
-        dataset="cas_me3",
-        version=part,
-        records=tuple(records),
-        findings=sort_findings(log.findings),
-        blinks=tuple(blinks),
-    )
+    return log, records
 
 
 def _names(log: Log, row: int, cells: list[Cell], header: Header, part: str) -> tuple[str, str] | None:
@@ -178,14 +150,14 @@ def _record(log: Log, row: int, cells: list[Cell], found: Found, part: str) -> R
     )
 
 
-def _blinks(log: Log, sheet: Sheet) -> list[Record]:
+def _blinks(file: str, sheet: Sheet) -> list[Record]:
     """The sheet of eye blinks, as records without a meaning of their kind; rows that cannot be read are left out."""
     header = best_header(sheet, ALIASES, required=REQUIRED_A)
     if header is None or header.missing or "blink" not in plain(sheet.name):
         return []
-    here = Log(log.file, sheet.name)
+    here = Log(file, sheet.name)
     blinks = []
-    for row, cells in data_rows(sheet, header):
+    for row, cells in fill_subjects(here, header, data_rows(sheet, header)):
         onset, offset = number(header.cell(cells, "onset")), number(header.cell(cells, "offset"))
         names = _names(here, row, cells, header, "A")
         if names is None or onset is None or offset is None or offset < onset:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from spotlib.datasets.au_text import parse_aus
 from spotlib.datasets.records import Finding, Origin, Record, Severity
-from spotlib.datasets.sheets import Cell, Header, Sheet, best_header, is_empty, number, plain, text
+from spotlib.datasets.sheets import Cell, Header, Sheet, is_empty, number, plain, text
 from spotlib.intervals import Kind
 
 #: other names of the columns, over all versions of the tables
@@ -27,11 +28,23 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "apex": ("apex frame", "apexframe", "apex f", "apexf", "apex no"),
     "offset": ("offset frame", "offsetframe", "offset f", "offsetf", "offset no", "end", "end frame"),
     "aus": ("au", "action units", "action unit", "action unit s", "au s", "facs"),
-    "type": ("expression type", "expressiontype", "expression", "kind", "macro micro", "micro macro"),
+    "type": (
+        "expression type",
+        "expressiontype",
+        "type of expression",
+        "type of the expression",
+        "kind of expression",
+        "expression kind",
+        "expression",
+        "kind",
+        "macro micro",
+        "micro macro",
+    ),
     "notes": ("note", "comment", "comments", "remark", "remarks"),
     "duration": (),
     "count": (),
 }
+_BEFORE_KIND = frozenset({"expression", "expressions", "facial", "type", "kind", "of"})  # "Expression: micro"
 MAX_NUMBER = 10**9  # more than a year of video: a typing error
 
 
@@ -66,11 +79,21 @@ def parse_kind(cell: Cell) -> Kind | None:
 
     >>> [str(parse_kind(cell)) for cell in ("Macro", "Micro - 1/2", " MACRO-expression", "ＭＥ", "MaE", "blink")]
     ['macro', 'micro', 'macro', 'micro', 'macro', 'None']
+    >>> [str(parse_kind(cell)) for cell in ("ME 1/2", "Expression: micro", "Type: MaE", "macro or micro")]
+    ['micro', 'micro', 'macro', 'None']
     """
-    words = plain(cell)
-    if words.startswith("macro") or words in ("mae", "maes"):
+    words = plain(cell).split()
+    while words and words[0] in _BEFORE_KIND:
+        words = words[1:]
+    if not words or {_kind_of(word) for word in words} >= {Kind.MACRO, Kind.MICRO}:
+        return None
+    return _kind_of(words[0])
+
+
+def _kind_of(word: str) -> Kind | None:
+    if word.startswith("macro") or re.fullmatch("maes?[0-9]*", word):
         return Kind.MACRO
-    if words.startswith("micro") or words in ("me", "mes", "mie"):
+    if word.startswith("micro") or re.fullmatch("(?:mes?|mie)[0-9]*", word):
         return Kind.MICRO
     return None
 
@@ -135,15 +158,27 @@ def read_aus(log: Log, row: int, name: str, cell: Cell, note: Cell) -> tuple[tup
     return parsed.aus, parsed.side, " ".join("; ".join(filter(None, (remark, as_written))).split())
 
 
+def event_key(record: Record) -> tuple[object, ...]:
+    """What two rows of one event share: video, kind, onset and offset, and the apex where one of these is unknown."""
+    whole = record.onset is not None and record.offset is not None
+    return record.video, record.kind, record.onset, record.offset, None if whole else record.apex
+
+
+def _place(of: Record, seen_from: Record) -> str:
+    """The row of a record, with its sheet and file where they are others."""
+    place = f"row {of.origin.row}"
+    if of.origin.sheet and (of.origin.file, of.origin.sheet) != (seen_from.origin.file, seen_from.origin.sheet):
+        place += f" of sheet {of.origin.sheet!r}"
+    return place + (f" of {of.origin.file}" if of.origin.file != seen_from.origin.file else "")
+
+
 def without_duplicates(log: Log, records: Sequence[Record]) -> list[Record]:
-    """Drop a record of the same video, kind, onset and offset as one above it."""
+    """Drop a record that is the same event (see `event_key`) as one above it."""
     seen: dict[tuple[object, ...], Record] = {}
     for record in records:
-        key = (record.video, record.kind, record.onset, record.offset)
-        first = seen.setdefault(key, record)
+        first = seen.setdefault(event_key(record), record)
         if first is not record:
-            place = f"row {first.origin.row}" + (f" of {first.origin.file}" if first.origin.file != log.file else "")
-            message = f"{record.video}: the same {record.kind} event as in {place}; counted once"
+            message = f"{record.video}: the same {record.kind} event as in {_place(first, record)}; counted once"
             log.findings.append(Finding(severity="changes", what="duplicate", message=message, origin=record.origin))
     return list(seen.values())
 
@@ -162,24 +197,12 @@ def note_overlaps(log: Log, records: Sequence[Record]) -> None:
         longest = spans[0]
         for span in spans[1:]:
             if span[0] <= longest[1]:
-                log.say(
-                    span[2].origin.row,
-                    "note",
-                    "overlap",
-                    f"{video}: {span[2].kind} from {span[0]:g} begins within the {longest[2].kind} of row"
-                    f" {longest[2].origin.row} ({longest[0]:g} to {longest[1]:g})",
+                message = (
+                    f"{video}: {span[2].kind} from {span[0]:g} begins within the {longest[2].kind} of"
+                    f" {_place(longest[2], span[2])} ({longest[0]:g} to {longest[1]:g})"
                 )
+                log.findings.append(Finding(severity="note", what="overlap", message=message, origin=span[2].origin))
             longest = max(longest, span, key=lambda s: s[1])
-
-
-def closest_sheet(sheets: Mapping[str, Sheet], required: Sequence[str]) -> Sheet:
-    """The sheet whose header lacks fewest columns, to complain about."""
-
-    def lacking(sheet: Sheet) -> int:
-        header = best_header(sheet, ALIASES, required=required)
-        return len(required) if header is None else len(header.missing)
-
-    return min(sheets.values(), key=lacking)
 
 
 def data_rows(sheet: Sheet, header: Header) -> list[tuple[int, list[Cell]]]:

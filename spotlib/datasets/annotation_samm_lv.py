@@ -16,17 +16,14 @@ from spotlib.datasets.annotation_rows import (
     ALIASES,
     Frames,
     Log,
-    closest_sheet,
     data_rows,
     is_remark,
     known_apex,
-    note_overlaps,
     parse_kind,
     read_aus,
     read_frames,
-    sort_findings,
-    without_duplicates,
 )
+from spotlib.datasets.annotation_sheets import Found, closest_sheet, fill_subjects, join_sheets, kind_by_name
 from spotlib.datasets.records import Annotations, Record
 from spotlib.datasets.sheets import Cell, Header, Sheet, best_header, find_header, is_empty, number, text
 from spotlib.intervals import Kind
@@ -47,45 +44,52 @@ class _Row:
     note: Cell
 
 
-def find_sheet(sheets: Mapping[str, Sheet]) -> tuple[Sheet, Header] | None:
-    """The sheet with the events: one with the columns, whose file names are of the form 006_1_2."""
+def find_sheets(sheets: Mapping[str, Sheet]) -> list[Found]:
+    """All sheets with events: they have the columns (or their name tells the type), and file names like 006_1_2."""
+    found = []
     for sheet in sheets.values():
         header = best_header(sheet, ALIASES, required=REQUIRED)
-        if header is None or header.missing:
+        kind = kind_by_name(sheet.name) if header is not None and header.missing == ("type",) else None
+        if header is None or (header.missing and kind is None):
             continue
         names = [text(header.cell(cells, "filename")) for _, cells in data_rows(sheet, header)]
         if 2 * sum(bool(_FILENAME.fullmatch(name)) for name in names if name) > sum(map(bool, names)):
-            return sheet, header
-    return None
+            found.append(Found(sheet, header, kind))
+    return found
 
 
 def read(sheets: Mapping[str, Sheet], path: Path) -> Annotations:
-    """Records of a SAMM-LV table; raises SpotlibError if no sheet has its columns."""
-    found = find_sheet(sheets)
-    if found is None:
+    """Records of a SAMM-LV table, of all its sheets; raises SpotlibError if no sheet has its columns."""
+    found = find_sheets(sheets)
+    if not found:
         best = closest_sheet(sheets, REQUIRED)
-        found = best, find_header(best, ALIASES, required=REQUIRED, where=str(path))
-    sheet, header = found
-    log = Log(path.name, sheet.name)
-    rows = _rows(log, sheet, header)
-    first_version = any(_is_v1(row.frames) for row in rows)
-    records = [r for row in rows if (r := _record(log, row, first_version, "apex" in header.columns)) is not None]
-    _note_repeated_names(log, rows)
-    if rows and "apex" not in header.columns:
-        log.say(header.row, "note", "missing-apex", "there is no column of apexes; all are unknown")
-    records = without_duplicates(log, records)
-    note_overlaps(log, records)
+        found = [Found(best, find_header(best, ALIASES, required=REQUIRED, where=str(path)))]
+    logs = [Log(path.name, one.sheet.name) for one in found]
+    rows = [_rows(log, one) for log, one in zip(logs, found, strict=True)]
+    # of the table as a whole: the micro-expressions alone may be whole numbers in V1 too
+    first_version = any(_is_v1(row.frames) for of_sheet in rows for row in of_sheet)
+    tables = []
+    for log, one, of_sheet in zip(logs, found, rows, strict=True):
+        has_apex = "apex" in one.header.columns
+        tables.append((log, [r for row in of_sheet if (r := _record(log, row, first_version, has_apex)) is not None]))
+        _note_repeated_names(log, of_sheet)
+        if of_sheet and not has_apex:
+            log.say(one.header.row, "note", "missing-apex", "there is no column of apexes; all are unknown")
+    records, findings = join_sheets(tables)
     return Annotations(
-        dataset="samm_lv",
-        version="V1" if first_version else "V2/V3",
-        records=tuple(records),
-        findings=sort_findings(log.findings),
+        dataset="samm_lv", version="V1" if first_version else "V2/V3", records=records, findings=findings
     )
 
 
-def _rows(log: Log, sheet: Sheet, header: Header) -> list[_Row]:
+def _rows(log: Log, found: Found) -> list[_Row]:
+    header = found.header
+
+    def agrees(subject: Cell, cells: list[Cell]) -> bool:
+        match = _FILENAME.fullmatch(text(header.cell(cells, "filename")))
+        return match is not None and match[1].zfill(3) == text(subject).zfill(3)
+
     rows = []
-    for row, cells in data_rows(sheet, header):
+    for row, cells in fill_subjects(log, header, data_rows(found.sheet, header), agrees=agrees):
         name = text(header.cell(cells, "filename"))
         match = _FILENAME.fullmatch(name)
         if is_remark(header, cells) and match is None:
@@ -97,7 +101,7 @@ def _rows(log: Log, sheet: Sheet, header: Header) -> list[_Row]:
             continue
         subject = match[1].zfill(3)
         event = f"{subject}_{match[2]}" + (f"_{match[3]}" if match[3] else "")
-        kind = parse_kind(header.cell(cells, "type"))
+        kind = found.kind or parse_kind(header.cell(cells, "type"))
         if kind is None:
             written = text(header.cell(cells, "type"))[:40]
             log.say(row, "loses", "unknown-type", f"{event}: type {written!r} is neither macro nor micro; not used")

@@ -80,13 +80,13 @@ def recognise(path: str | Path) -> tuple[str, str] | None:
 
 
 def _recognise(sheets: Mapping[str, Sheet], file: str) -> tuple[str, str] | None:
-    if annotation_samm_lv.find_sheet(sheets) is not None:
+    if annotation_samm_lv.find_sheets(sheets):
         return "samm_lv", ""
-    if annotation_cas_me2.find_sheet(sheets) is not None:
+    if annotation_cas_me2.find_sheets(sheets):
         return "cas_me2", ""
-    if annotation_cas_me3.find_part_a(sheets, file) is not None:
+    if annotation_cas_me3.find_part_a(sheets, file):
         return "cas_me3", "A"
-    if annotation_cas_me3.find_part_c(sheets, file) is not None:
+    if annotation_cas_me3.find_part_c(sheets, file):
         return "cas_me3", "C"
     return None
 
@@ -121,9 +121,14 @@ def _with_version(annotations: Annotations) -> Annotations:
         version = annotations.version + (f" {known.version}" if annotations.dataset == "cas_me3" else "")
         return dataclasses.replace(annotations, version=version.strip())
     origin = Origin(file=annotations.records[0].origin.file, sheet=annotations.records[0].origin.sheet)
+    findings = list(annotations.findings)
+    for found, expected, kind in ((macro, known.macro, "macro"), (micro, known.micro, "micro")):
+        if not found and expected:
+            message = f"no {kind}-expression found, published are {expected}; give the table that holds them too"
+            findings.append(Finding(severity="changes", what="one-kind", message=message, origin=origin))
     message = (
         f"{macro} MaE and {micro} ME; published are {known.macro} and {known.micro} ({known.source}):"
         " another version of the table, or a part of it"
     )
-    finding = Finding(severity="note", what="other-counts", message=message, origin=origin)
-    return dataclasses.replace(annotations, findings=(*annotations.findings, finding))
+    findings.append(Finding(severity="note", what="other-counts", message=message, origin=origin))
+    return dataclasses.replace(annotations, findings=tuple(findings))

@@ -11,12 +11,14 @@ import numpy as np
 from spotlib.datasets.base import Dataset, natural
 from spotlib.datasets.conventions import Conventions, to_events
 from spotlib.datasets.folder import FrameFolder
+from spotlib.datasets.pictures import is_synthetic
 from spotlib.datasets.records import Finding, FrameMap, Origin, Record
 from spotlib.datasets.tree import Found, FoundVideo
 from spotlib.errors import SpotlibError
 
 LONG_GAP = 1.0  # s without a picture; a macro-expression fits into that
 MANY_MISSING = 0.3  # CAS(ME)^3 lacks a tenth of its pictures as it is handed out; this much is another matter
+MOSTLY_MISSING = 0.5  # nothing can be found in such a video
 UNSEEN = 0.5  # an event of which more than this share of frames has no picture is reported
 
 
@@ -56,14 +58,36 @@ def assemble(
         findings += _about_pictures(video, origin)
         videos.append(video)
     findings += _without_folder(records)
-    if not any(video.events for video in videos):
+    if any(one.video in {record.video for record in table.records} for one in found.videos):
+        if not any(video.events for video in videos):
+            told = conventions.describe(found.dataset)
+            findings.append(
+                Finding(
+                    severity="changes",
+                    what="no-event-left",
+                    message=f"no event is left under {told}",
+                    origin=Origin(file=found.name(found.root)),
+                )
+            )
+    else:
         rows = f"{len(table.records)} rows of {table.version or found.dataset}"
         seen = ", ".join(video.name for video in videos[:2])
         raise SpotlibError(
             f"{found.root}: none of its {len(videos)} videos ({seen}) has an event in the table ({rows});"
             f" give the table of these folders with --annotations"
         )
-    return Dataset(found.dataset, found.synthetic, tuple(videos)), tuple(findings)
+    return Dataset(found.dataset, found.synthetic or _rendered(found, videos), tuple(videos)), tuple(findings)
+
+
+def _rendered(found: Found, videos: Sequence[FrameFolder]) -> bool:
+    """Whether the pictures say of themselves that they are synthetic; SpotlibError if some do and some do not."""
+    marks = {is_synthetic(video.file(int(np.flatnonzero(video.present)[0]))): video for video in videos}
+    if len(marks) == 2:
+        twin, other = (found.name(marks[mark].folder) for mark in (True, False))
+        raise SpotlibError(
+            f"{found.root}: pictures of a synthetic twin ({twin}) lie among others ({other}); move one of them away"
+        )
+    return True in marks
 
 
 def _video(
@@ -99,11 +123,12 @@ def _about_pictures(video: FrameFolder, origin: Origin) -> list[Finding]:
     if not missing:
         return []
     longest = max(video.held, key=len)
+    most = missing > MOSTLY_MISSING * video.n_frames
     much = missing > MANY_MISSING * video.n_frames or len(longest) > LONG_GAP * video.fps
     first, last = video.frame_map.number(longest.onset), video.frame_map.number(longest.offset)
     findings = [
         Finding(
-            severity="changes" if much else "note",
+            severity="loses" if most else "changes" if much else "note",
             what="missing-pictures",
             message=f"{missing} of {video.n_frames} pictures are missing, at most {len(longest)} in a row"
             f" ({first} to {last}); the one before stands in",

@@ -24,6 +24,8 @@ from spotlib.errors import SpotlibError
 from spotlib.intervals import Event, Interval
 from spotlib.progress import log
 
+PROBES = 8  # pictures of a video that its digest reads
+
 
 @dataclass(frozen=True, kw_only=True)
 class FrameFolder:
@@ -60,7 +62,7 @@ class FrameFolder:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 over names and sizes of the files used and the frame map: not their dates, place or events."""
+        """sha256 over names and sizes of the files used, the content of a few, and the frame map; not dates."""
         seen = hashlib.sha256(f"{self.frame_map} {self.n_frames} {self.fps:g} {self.grey}".encode())
         for index in np.flatnonzero(self.present).tolist():
             file = self.file(index)
@@ -69,6 +71,12 @@ class FrameFolder:
             except OSError:  # it vanished: it will be held
                 size = -1
             seen.update(f"\n{file.name} {size}".encode())
+        used = np.flatnonzero(self.present)
+        for index in used[np.linspace(0, len(used) - 1, min(len(used), PROBES)).astype(int)].tolist():
+            try:  # some files have one size whatever they show
+                seen.update(hashlib.sha256(self.file(index).read_bytes()).digest())
+            except OSError:
+                seen.update(b"unreadable")
         return seen.hexdigest()
 
     def frames(self, start: int = 0) -> Iterator[np.ndarray]:
@@ -88,10 +96,11 @@ class FrameFolder:
         finally:
             if len(self._damaged) > known:
                 number, why = min(self._damaged.items())
+                bad = len(self._damaged)
+                said = "1 picture cannot be used," if bad == 1 else f"{bad} pictures cannot be used, the first is"
                 log.warning(
-                    "%s: %d pictures cannot be used, the first is %s (%s); the last readable one stands in",
-                    self.name, len(self._damaged), self.file(number).name, why,
-                )  # fmt: skip
+                    "%s: %s %s (%s); the last readable one stands in", self.name, said, self.file(number).name, why
+                )
 
     def frame(self, index: int) -> np.ndarray:
         """One frame: (H, W) uint8 if grey, else (H, W, 3) uint8 RGB.

@@ -19,6 +19,10 @@ from spotlib.intervals import Interval
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
 MAX_GAP = 20_000  # numbers in a row that may be missing: eleven minutes of a film, 100 s of SAMM-LV
+# a few pictures at either end, behind a gap longer than the video itself, are of another one. Real gaps of CAS(ME)^3
+# are a tenth of the numbers, a few seconds, at worst half a minute (900 numbers): a gap below 1000 is never such
+STRAY_GAP = 1000
+FEW = 20  # at most every 20th picture of a folder
 _NAME = re.compile(r"(?s)(.*?)([0-9]{1,9})(\.[^.]+)")
 
 
@@ -55,7 +59,8 @@ class FrameNames:
         """Sort out the names of a folder: the numbered pictures, and all other names (stray files).
 
         Pictures of one folder begin with the same letters (capitals do not matter); those that begin otherwise than
-        most are stray. Of two names with one number the one that is like most others counts.
+        most are stray, and so are a few numbers far away from all others. Of two names with one number the one that
+        is like most others counts.
         """
         stray: list[str] = []
         families: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
@@ -133,8 +138,19 @@ def _unpack(series: tuple[_Series, ...], packed: bytes, which: bytes) -> FrameNa
 
 
 def _main_block(numbers: list[int]) -> list[int]:
-    """The numbers without those far away from most, so that one odd name does not make a video of weeks."""
-    edges = [i for i in range(1, len(numbers)) if numbers[i] - numbers[i - 1] > MAX_GAP]
+    """The numbers without those far away from most, so that one odd name does not make a video of weeks.
+
+    Nor one of ten minutes of which nearly all is held: a shorter gap than MAX_GAP counts where it is longer than the
+    video, and only few pictures lie behind it. Where they are more, nobody can tell which ones are strange.
+    """
+    numbers = _largest(numbers, MAX_GAP)
+    most = _largest(numbers, max(len(numbers), STRAY_GAP))
+    return most if (len(numbers) - len(most)) * FEW <= len(numbers) else numbers
+
+
+def _largest(numbers: list[int], gap: int) -> list[int]:
+    """The largest of the pieces into which steps of more than ``gap`` cut the numbers."""
+    edges = [i for i in range(1, len(numbers)) if numbers[i] - numbers[i - 1] > gap]
     return max((numbers[a:b] for a, b in zip([0, *edges], [*edges, None], strict=True)), key=len)
 
 

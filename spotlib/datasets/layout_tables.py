@@ -6,7 +6,10 @@ headers in row 10 or nowhere, numbers as text, zeros for what is missing, blank 
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -18,6 +21,7 @@ from spotlib.intervals import Kind
 
 Cells = list[Any]
 SHEETS_XLS = 65_536  # rows of an .xls sheet
+WRITTEN = (2000, 1, 1, 0, 0, 0)  # the date that a .xlsx bears: the same twin is the same file whenever it is written
 
 
 def table_path(dataset: str, part: str = "A") -> PurePosixPath:
@@ -32,7 +36,7 @@ def table_path(dataset: str, part: str = "A") -> PurePosixPath:
 
 
 def write_table(path: Path, videos: Sequence[TwinVideo], dataset: str, part: str = "A") -> None:
-    """Write the annotation table of ``videos``; .xls for part A of CAS(ME)^3, else .xlsx."""
+    """Write the annotation table of ``videos``; .xls for part A of CAS(ME)^3, else .xlsx. Same videos, same bytes."""
     if dataset == "samm_lv":
         _save_xlsx(path, {"FACS_Movement_Only": samm_sheet(videos)})
     elif dataset == "cas_me2":
@@ -45,14 +49,22 @@ def write_table(path: Path, videos: Sequence[TwinVideo], dataset: str, part: str
 
 def _save_xlsx(path: Path, sheets: dict[str, list[Cells]]) -> None:
     import openpyxl
+    from openpyxl.writer.excel import ExcelWriter
 
     book = openpyxl.Workbook()
+    book.properties.created = book.properties.modified = datetime(*WRITTEN)
     book.remove(book.worksheets[0])
     for name, lines in sheets.items():
         sheet = book.create_sheet(name)
         for cells in lines:
             sheet.append(cells)
-    book.save(path)
+    # `book.save` stamps the time of day into the file, and so does every member of the archive
+    buffer = io.BytesIO()
+    ExcelWriter(book, zipfile.ZipFile(buffer, "w")).save()
+    with zipfile.ZipFile(buffer) as stamped, zipfile.ZipFile(path, "w") as archive:
+        for name in stamped.namelist():
+            member = zipfile.ZipInfo(name, WRITTEN)
+            archive.writestr(member, stamped.read(name), zipfile.ZIP_DEFLATED)
 
 
 def _save_xls(path: Path, sheets: dict[str, list[Cells]]) -> None:

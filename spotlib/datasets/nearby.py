@@ -13,6 +13,7 @@ from pathlib import Path
 
 from spotlib.datasets.base import natural
 from spotlib.datasets.records import Annotations, Finding
+from spotlib.datasets.sheets import read_sheets
 from spotlib.datasets.tree import Visit
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Kind
@@ -32,19 +33,34 @@ def choose_table(seen: Visit, read: Read) -> tuple[Annotations | None, tuple[Pat
     Candidates are the spreadsheets below the root; if none of them is such a table, those beside the root and its
     parents, directly or in a folder called like annotations. A table of macro-expressions only is joined with one of
     micro-expressions only: CAS(ME)^3 comes in both forms.
+
+    A spreadsheet below the root that nobody can read (no permission, damaged, locked) may be the very table, so that
+    one from elsewhere must not quietly take its place: that raises SpotlibError, which names it.
     """
     accepted: dict[Path, Annotations] = {}
     findings: list[Finding] = []
-    for paths in (_below(seen), _above(seen)):
+    unreadable: dict[Path, str] = {}
+    for paths, inside in ((_below(seen), True), (_above(seen), False)):
         for path in _tables(paths):
             try:
                 accepted[path] = read(path)
             except SpotlibError as error:
-                findings.append(seen.finding("note", "not-the-table", path, f"not used: {_why(error, path)}"))
+                why = _why(error, path)
+                if inside and not _opens(path):
+                    unreadable[path] = why
+                    findings.append(seen.finding("changes", "unreadable-table", path, f"not used: {why}"))
+                else:
+                    findings.append(seen.finding("note", "not-the-table", path, f"not used: {why}"))
         if accepted:
             break
     if not accepted:
         return None, (), findings
+    if unreadable and not inside:
+        path, why = next(iter(unreadable.items()))
+        raise SpotlibError(
+            f"{path}: {why.partition('; ')[0]}; mend or remove it, or give the table with --annotations"
+            f" ({next(iter(accepted))} can be read, but lies outside of {seen.root})"
+        )
     best = max(accepted, key=lambda path: _rank(path, accepted))  # of equals the first, which is the nearest
     chosen = [best, *_partners(best, accepted)[:1]]
     table = read(chosen) if len(chosen) > 1 else accepted[chosen[0]]
@@ -82,6 +98,15 @@ def _partners(path: Path, accepted: dict[Path, Annotations]) -> list[Path]:
 
 def _kinds(table: Annotations) -> set[Kind]:
     return {record.kind for record in table.records}
+
+
+def _opens(path: Path) -> bool:
+    """Whether it is a spreadsheet that can be read, of whatever it is a table."""
+    try:
+        read_sheets(path)
+    except SpotlibError:
+        return False
+    return True
 
 
 def _why(error: SpotlibError, path: Path) -> str:

@@ -19,7 +19,7 @@ import numpy as np
 from spotlib.datasets.base import Dataset, natural
 from spotlib.datasets.conventions import Conventions
 from spotlib.datasets.nearby import MARKER
-from spotlib.datasets.pictures import read_picture
+from spotlib.datasets.pictures import is_synthetic, read_picture
 from spotlib.datasets.records import Finding, Origin, Severity
 from spotlib.errors import SpotlibError
 from spotlib.event_table import EventTable, read_events_csv
@@ -129,7 +129,16 @@ def load(
             f" such as {next(iter(found))}"
         )
     ordered = sorted(videos, key=lambda video: (natural(video.subject), natural(video.name)))
-    return Dataset(NAME, (root / MARKER).is_file(), tuple(ordered)), tuple(findings)
+    rendered = {_is_rendered(video.place) for video in ordered}
+    if len(rendered) == 2 and not (root / MARKER).is_file():
+        raise SpotlibError(f"{folder}: videos of a synthetic twin lie among others; move them into a root of their own")
+    return Dataset(NAME, (root / MARKER).is_file() or True in rendered, tuple(ordered)), tuple(findings)
+
+
+def _is_rendered(place: Path) -> bool:
+    """Whether a folder's pictures say of themselves that they are synthetic."""
+    first = next((f for f in sorted(place.iterdir()) if f.suffix.lower() == ".jpg"), None) if place.is_dir() else None
+    return first is not None and is_synthetic(first)
 
 
 def _videos(folder: Path, findings: list[Finding]) -> dict[str, Path]:

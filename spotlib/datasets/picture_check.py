@@ -12,6 +12,7 @@ from spotlib.datasets.assemble import unseen_events
 from spotlib.datasets.folder import FrameFolder
 from spotlib.datasets.pictures import Glance, glance, read_picture
 from spotlib.datasets.records import Finding, Origin
+from spotlib.errors import ReadError
 
 THREADS = 8  # a glance waits for the disk, most of all for one across a network
 _NAMED = 3  # file names in a finding
@@ -89,7 +90,10 @@ def _span(finding: Finding) -> str:
 
 def _decoded(grey: bool) -> Callable[..., Glance]:
     def look(path: object) -> Glance:
-        picture = read_picture(str(path), grey=grey)
+        try:
+            picture = read_picture(str(path), grey=grey)
+        except ReadError as error:
+            picture = str(error).partition(": ")[2].partition(";")[0]
         if isinstance(picture, str):
             return Glance(None, picture)
         return Glance((picture.shape[0], picture.shape[1]))

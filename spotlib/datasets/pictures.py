@@ -12,6 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from spotlib.errors import ReadError
+
+_COMMENT = b"spotlib: synthetic picture"
 _GLANCE = 4096  # bytes read at each end of a file
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\0", b"MM\0*")
@@ -45,13 +48,20 @@ def glance(path: str | Path) -> Glance:
 
 
 def read_picture(path: str | Path, *, grey: bool) -> np.ndarray | str:
-    """Decode a picture: (H, W) uint8 if ``grey``, else (H, W, 3) uint8 RGB; or, as text, why that is impossible."""
+    """Decode a picture: (H, W) uint8 if ``grey``, else (H, W, 3) uint8 RGB; or, as text, why that is impossible.
+
+    Raises ReadError if it is there but cannot be read now: that is no property of the data.
+    """
     import cv2
 
     try:
         data = Path(path).read_bytes()
-    except OSError as error:
+    except (FileNotFoundError, IsADirectoryError) as error:
         return f"cannot be opened ({error.strerror})"
+    except OSError as error:
+        raise ReadError(
+            f"{path}: cannot be read ({error.strerror}); mend its permissions or the disk, the same command goes on"
+        ) from None
     problem = _inspect(data, data, len(data)).problem
     if problem:
         return problem
@@ -62,6 +72,23 @@ def read_picture(path: str | Path, *, grey: bool) -> np.ndarray | str:
     except cv2.error:
         image = None
     return image if image is not None else "cannot be decoded"
+
+
+def marked_synthetic(jpeg: bytes) -> bytes:
+    """A JPEG file with a comment in its header that says it was rendered; its picture stays the same to the bit.
+
+    The mark goes where the picture goes, whatever becomes of the folders around it.
+    """
+    return jpeg[:2] + b"\xff\xfe" + struct.pack(">H", len(_COMMENT) + 2) + _COMMENT + jpeg[2:]
+
+
+def is_synthetic(path: str | Path) -> bool:
+    """Whether a picture file carries the mark of `marked_synthetic`."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(6 + len(_COMMENT))[6:] == _COMMENT
+    except OSError:
+        return False
 
 
 def _inspect(head: bytes, tail: bytes, length: int) -> Glance:

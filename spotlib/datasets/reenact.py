@@ -64,8 +64,9 @@ def reenact(
     videos, unknown = [], 0
     for person, subject in enumerate(sorted(by_person, key=natural)[:subjects]):
         for number, name in enumerate(sorted(by_person[subject], key=natural)):
-            first = first_number(TwinVideo(spec, seed, person, number), annotations.dataset)
-            script = _script(subject, name, by_person[subject][name], spec, first, lengths.get(name))
+            told = by_person[subject][name]
+            first = first_number(TwinVideo(spec, seed, person, number), annotations.dataset, told)
+            script = _script(subject, name, told, spec, first, lengths.get(name))
             unknown += sum(not cue.aus for cue in script.cues)
             videos.append(TwinVideo(spec, seed, person, number, script))
     if unknown:

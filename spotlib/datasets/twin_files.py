@@ -6,6 +6,7 @@ Names and numbers follow from the video alone, so that a twin looks the same in 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -13,6 +14,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from spotlib.actor.streams import stream
+from spotlib.datasets.records import Record
 from spotlib.datasets.twin import TwinVideo
 from spotlib.errors import SpotlibError
 
@@ -60,8 +62,9 @@ class FilePlan:
 def file_plan(video: TwinVideo, dataset: str) -> FilePlan:
     """The files of a video, the same whenever it is asked for.
 
-    CAS(ME)^3: the first 4 to 9 numbers and a tenth of all others are missing. The very first video has damaged
-    pictures: two in a row, and in CAS(ME)^3 one more in the second video, which the list of damaged ones does not name.
+    CAS(ME)^3: the numbers before `first_number` and a tenth of all others are missing. The very first video has
+    damaged pictures: two in a row, and in CAS(ME)^3 one more in the second video, which the list of damaged ones does
+    not name.
     """
     n = video.n_frames
     if dataset != "cas_me3":
@@ -69,7 +72,7 @@ def file_plan(video: TwinVideo, dataset: str) -> FilePlan:
         pair = tuple(x for x in (middle, middle + 1) if 1 < x < n)
         return FilePlan(1, np.arange(1, n + 1), pair if _is(video, 0, 0) else ())
     rng = _stream(video)
-    first = int(rng.integers(5, 11))
+    first = _lowered(_drawn_first(rng), video.script.records if video.script is not None else ())
     there = np.ones(n, dtype=bool)
     # short runs: dropped pictures, as a computer too busy to write them drops
     starts = rng.random(n) < DROPPED / 1.6
@@ -87,9 +90,27 @@ def file_plan(video: TwinVideo, dataset: str) -> FilePlan:
     return FilePlan(first, numbers)
 
 
-def first_number(video: TwinVideo, dataset: str) -> int:
-    """The picture number of source frame 0, whether its length is known or not."""
-    return int(_stream(video).integers(5, 11)) if dataset == "cas_me3" else 1
+def first_number(video: TwinVideo, dataset: str, played: Sequence[Record] | None = None) -> int:
+    """The picture number of source frame 0, whether its length is known or not.
+
+    CAS(ME)^3: 5 to 10, but never above the lowest onset of the records that are played, so that none of them begins
+    before the video. ``played``: those records; None: those of the video's script, if it has one.
+    """
+    if dataset != "cas_me3":
+        return 1
+    if played is None:
+        played = video.script.records if video.script is not None else ()
+    return _lowered(_drawn_first(_stream(video)), played)
+
+
+def _drawn_first(rng: np.random.Generator) -> int:
+    return int(rng.integers(5, 11))
+
+
+def _lowered(first: int, played: Sequence[Record]) -> int:
+    """At most the lowest onset, and no number below 0: real onsets go down to 0."""
+    onsets = [math.floor(record.onset) for record in played if record.onset is not None]
+    return max(0, min([first, *onsets]))
 
 
 def _stream(video: TwinVideo) -> np.random.Generator:

@@ -1,7 +1,7 @@
 """Pictures of a twin on disk: one folder a video, whole or not there at all, so that an interrupted run goes on.
 
-The files are the very bytes that the twin's camera gives. Reading them gives the twin's frames, bit by bit: nothing is
-compressed twice.
+The files are the very bytes that the twin's camera gives, with a comment in the header that says so. Reading them
+gives the twin's frames, bit by bit: nothing is compressed twice.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from spotlib.datasets.pictures import marked_synthetic
 from spotlib.datasets.twin import TwinVideo
 from spotlib.errors import SpotlibError
 from spotlib.jobs import run_jobs
@@ -116,7 +117,7 @@ def _write_job(one: PictureFolder, beat: Callable[[float, float], None]) -> None
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         for k, number in enumerate(one.numbers.tolist()):
-            coded = one.video.jpeg((number - one.first) * one.step)
+            coded = marked_synthetic(one.video.jpeg((number - one.first) * one.step))
             if number in one.damaged:
                 coded = coded[: int(CUT * len(coded))]
             (part / one.pattern.format(number)).write_bytes(coded)

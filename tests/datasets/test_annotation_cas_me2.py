@@ -116,3 +116,82 @@ def test_subjects_of_one_number_in_both_naming_systems(tmp_path):
     sheets = {"e": ROWS, "r1": [(1, "s1", 1), (2, "s2", 2)], "r2": RULE2}
     assert [r.subject for r in read(tmp_path, sheets).records] == ["s1", "s1", "s2", "s2"]
     assert RULE1[0][1] == "s51"
+
+
+EVENTS = [
+    cas2_row(1 + k // 20, f"{'disgust1' if k % 2 else 'anger2'}_{k % 20 + 1}", 90 * k + 50, 90 * k + 60 + k % 7,
+             0 if k % 9 == 4 else 90 * k + 70 + k, aus=(4, "4+7", "L12+14", 12)[k % 4])
+    for k in range(40)
+]  # fmt: skip
+
+
+def with_column(place, value):
+    return [[*row[:place], value(k, row), *row[place:]] for k, row in enumerate(EVENTS)]
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (2, lambda k, row: 20 + k),  # a duration before the onset
+        (3, lambda k, row: 20 + k),
+        (5, lambda k, row: 20 + k if row[4] else 15),  # after the offset, where the AUs were
+        (6, lambda k, row: 20 + k),
+        (2, lambda k, row: k + 1),  # a running number before the onset
+        (1, lambda k, row: k + 1),  # between subject and file name
+        (0, lambda k, row: k + 1),
+        (5, lambda k, row: 90_000),  # the length of the film
+        (5, lambda k, row: 0),
+        (9, lambda k, row: k % 5 + 1),  # an intensity
+    ],
+)
+def test_one_more_column_of_numbers_changes_nothing(tmp_path, place, value):
+    expected = read(tmp_path, cas2_sheets(EVENTS)).records
+    assert len(expected) == len(EVENTS)
+    assert {r.aus for r in expected} == {("4",), ("4", "7"), ("12", "14"), ("12",)}
+    assert read(tmp_path, cas2_sheets(with_column(place, value))).records == expected
+
+
+def test_without_convincing_columns_of_frames_a_header_is_asked_for(tmp_path):
+    swapped = [[*row[:2], row[4], row[3], row[2], *row[5:]] for row in EVENTS]
+    with pytest.raises(SpotlibError, match=r"cas2\.xlsx, sheet 'CASFEcode_final': .* add a header row") as error:
+        read(tmp_path, cas2_sheets(swapped))
+    assert "\n" not in str(error.value)
+    header = ["Subject", "Filename", "Offset", "Apex", "Onset", "AU", "Polarity", "Type of expression", "Emotion"]
+    assert len(read(tmp_path, cas2_sheets([header, *swapped])).records) == len(EVENTS)
+
+
+def test_durations_alone_are_no_frames(tmp_path):
+    rows = [[*row[:2], 5 + k % 3, 9 + k % 3, 13 + k % 3, *row[5:]] for k, row in enumerate(EVENTS)]
+    with pytest.raises(SpotlibError, match="onset, apex and offset cannot be told"):
+        read(tmp_path, cas2_sheets(rows))
+
+
+def test_up_to_one_row_in_twenty_may_be_out_of_order(tmp_path):
+    def with_wrong(n):
+        return [[*row[:4], row[2] - 9, *row[5:]] if k < n else row for k, row in enumerate(EVENTS)]
+
+    table = read(tmp_path, cas2_sheets(with_wrong(2)))
+    assert sum(f.what == "offset-before-onset" for f in table.findings) == 2
+    with pytest.raises(SpotlibError, match="add a header row"):
+        read(tmp_path, cas2_sheets(with_wrong(3)))
+
+
+def test_events_on_two_sheets_are_joined(tmp_path):
+    micro = [[*row[:7], "micro-expression", *row[8:]] for row in EVENTS[:6]]
+    unclear = [[*row[:2], row[4], row[3], row[2], *row[5:]] for row in EVENTS]
+    sheets = {**cas2_sheets(EVENTS[6:]), "ME": micro, "again": micro[2:], "unclear": unclear}
+    table = read(tmp_path, sheets)
+    assert [(r.kind, r.origin.sheet) for r in table.records] == [
+        *[(Kind.MACRO, "CASFEcode_final")] * 34,
+        *[(Kind.MICRO, "ME")] * 6,
+    ]
+    told = {(f.severity, f.what): f.origin.sheet for f in table.findings}
+    assert told["note", "repeated-sheet"] == "again"
+    assert told["loses", "unclear-columns"] == "unclear"
+
+
+def test_duplicates_without_an_offset_need_the_same_apex(tmp_path):
+    rows = [*ROWS, cas2_row(1, "anger2_2", 200, 230, 0), cas2_row(1, "anger2_3", 200, 210, 0)]
+    table = read(tmp_path, cas2_sheets(rows))
+    assert [r.apex for r in table.records if (r.video, r.onset) == ("51_0402", 200)] == [210, 230]
+    assert ("changes", "duplicate", 6) in found(table)

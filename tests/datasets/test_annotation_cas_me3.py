@@ -65,7 +65,6 @@ def test_forms_of_the_subject(tmp_path, subject):
 @pytest.mark.parametrize(
     ("row", "what", "words"),
     [
-        (cas3_row("", "a", 1, 2, 3), "no-video", "no subject"),
         (cas3_row("someone", "a", 1, 2, 3), "no-video", "subject 'someone' is not of the form spNO.1"),
         (cas3_row("spNO.301", "", 1, 2, 3), "no-video", "no file name"),
         (cas3_row("spNO.301", "a7", 1, 2, 3), "no-video", "file name 'a7' is not a letter"),
@@ -150,3 +149,48 @@ def test_tables_of_one_kind_tell_it_by_their_name_and_are_joined(tmp_path):
 )
 def test_kind_by_name(name, kind):
     assert kind_by_name(name) is kind
+
+
+def test_a_subject_written_once_is_taken_for_the_rows_below(tmp_path):
+    rows = [ROWS[0], ["", *ROWS[1][1:]], [], ["", *ROWS[0][1:2], "300", "310", "320", "4", "MaE"], ["later"], ROWS[2]]
+    table = read(tmp_path, rows)
+    assert [r.subject for r in table.records] == ["spNO.301", "spNO.301", "spNO.301", "spNO.302"]
+    (note,) = [f for f in table.findings if f.what == "filled-subject"]
+    assert (note.severity, note.origin.row) == ("note", 3)
+    assert "rows 3 to 5; taken as 'spNO.301'" in note.message
+
+
+def test_without_a_subject_above_the_event_is_lost(tmp_path):
+    table = read(tmp_path, [cas3_row("", "a", 1, 2, 3), *ROWS])
+    (lost,) = [f for f in table.findings if f.severity == "loses"]
+    assert (lost.what, lost.origin.row) == ("no-video", 2)
+    assert "no subject" in lost.message
+
+
+def test_events_on_two_sheets_are_joined(tmp_path):
+    header = [name for name in CAS3_HEADER if name != "Expression type"]
+    untyped = [[c for c, name in zip(r, CAS3_HEADER, strict=True) if name != "Expression type"] for r in ROWS]
+    sheets = {
+        "typed": [CAS3_HEADER, ROWS[0], ROWS[3]],
+        "ME": [header, untyped[1], untyped[2]],
+        "copy": [CAS3_HEADER, ROWS[3]],
+    }
+    table = read_annotations("cas_me3", write_xlsx(tmp_path / "a.xlsx", sheets))
+    assert [(r.kind, r.origin.sheet) for r in table.records] == [
+        (Kind.MACRO, "typed"),
+        (Kind.MACRO, "typed"),
+        (Kind.MICRO, "ME"),
+        (Kind.MICRO, "ME"),
+    ]
+    assert [(f.what, f.origin.sheet) for f in table.findings if f.what.endswith(("-sheet", "-sheets"))] == [
+        ("several-sheets", "typed"),
+        ("repeated-sheet", "copy"),
+    ]
+
+
+def test_sheets_of_part_c_are_joined(tmp_path):
+    more = [PART_C[0], [5, 1, 30, 41, 4, "others"]]
+    path = write_xlsx(tmp_path / "c.xlsx", {"one": PART_C, "two": more})
+    table = read_annotations("cas_me3", path, part="C")
+    assert [r.subject for r in table.records] == ["C3", "C12", "C5"]
+    assert "one-kind" not in {f.what for f in table.findings}  # there are no macro-expressions in part C

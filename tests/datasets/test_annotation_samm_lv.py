@@ -24,7 +24,7 @@ def found(annotations, severity=None):
     return [
         (f.what, f.origin.row)
         for f in annotations.findings
-        if f.what != "other-counts" and severity in (None, f.severity)
+        if f.what not in ("other-counts", "one-kind") and severity in (None, f.severity)
     ]
 
 
@@ -54,7 +54,9 @@ def test_an_onset_of_1_in_version_1_is_a_frame(tmp_path):
     assert [record.onset for record in table.records] == [1, 200.4]
 
 
-@pytest.mark.parametrize("kind", ["Micro", " micro-expression ", "MICRO - 1/2", "Ｍｉｃｒｏ", "ME"])
+@pytest.mark.parametrize(
+    "kind", ["Micro", " micro-expression ", "MICRO - 1/2", "Ｍｉｃｒｏ", "ME", "ME 1/2", "Expression: micro"]
+)
 def test_names_of_the_kinds(tmp_path, kind):
     assert read(tmp_path, [samm_row("003_1_1", 100.4, 130, 160, kind)]).records[0].kind is Kind.MICRO
 
@@ -164,3 +166,87 @@ def test_a_header_without_rows_and_rows_without_events(tmp_path):
         read(tmp_path, [])
     with pytest.raises(SpotlibError, match="no usable event; the first problem: .*row 11: 003_1_1: no offset"):
         read(tmp_path, [samm_row("003_1_1", 100, 110, None)])
+
+
+def test_duplicates_without_an_onset_need_the_same_apex(tmp_path):
+    rows = [
+        samm_row("003_1_1", 0, 130, 160),
+        samm_row("003_1_2", 0, 150, 160),  # another event
+        samm_row("003_1_3", 0, 130, 160),  # the first again
+    ]
+    table = read(tmp_path, rows)
+    assert [(record.onset, record.apex) for record in table.records] == [(None, 130), (None, 150)]
+    assert ("duplicate", 13) in found(table)
+
+
+def test_events_on_two_sheets_are_joined(tmp_path):
+    macro, micro = [V1[0], V1[1]], [samm_row("003_2_1", 700, 720, 760, "Micro - 1/2"), V1[3]]
+    path = write_xlsx(tmp_path / "t.xlsx", {"MaE": samm_sheet(macro), "ME": samm_sheet(micro)})
+    table = read_annotations("samm_lv", path)
+    assert [(r.kind, r.origin.sheet, r.origin.row) for r in table.records] == [
+        (Kind.MACRO, "MaE", 11),
+        (Kind.MACRO, "MaE", 12),
+        (Kind.MICRO, "ME", 11),
+        (Kind.MICRO, "ME", 12),
+    ]
+    assert table.version == "V1"
+    (note,) = [f for f in table.findings if f.what == "several-sheets"]
+    assert "2 sheets: 'MaE', 'ME'" in note.message
+
+
+def test_the_version_is_that_of_all_sheets_and_their_names_may_tell_the_kind(tmp_path):
+    header = [*SAMM_HEADER[:7], "Grade", *SAMM_HEADER[8:]]
+    micro = [samm_row("003_2_1", 1, 20, 60, "x")]
+    path = write_xlsx(tmp_path / "t.xlsx", {"MaE": samm_sheet(V1[:2]), "ME": samm_sheet(micro, header=header)})
+    record = read_annotations("samm_lv", path).records[-1]
+    assert (record.kind, record.onset) == (Kind.MICRO, 1)  # in V1 an onset of 1 is a frame
+
+
+@pytest.mark.parametrize(
+    ("sheets", "left_out"),
+    [
+        ({"all": V1, "copy": V1}, ["copy"]),
+        ({"macro": V1[:2], "all": V1, "micro": V1[2:]}, ["macro", "micro"]),
+    ],
+)
+def test_sheets_that_repeat_others_are_left_out(tmp_path, sheets, left_out):
+    path = write_xlsx(tmp_path / "t.xlsx", {name: samm_sheet(rows) for name, rows in sheets.items()})
+    table = read_annotations("samm_lv", path)
+    assert len(table.records) == len(V1)
+    assert {r.origin.sheet for r in table.records} == {"all"}
+    notes = [f for f in table.findings if f.what == "repeated-sheet"]
+    assert [f.origin.sheet for f in notes] == left_out
+    assert {f.severity for f in notes} == {"note"}
+    assert "stand on sheet 'all' too; the sheet is left out" in notes[0].message
+    assert sum(f.what == "missing-onset" for f in table.findings) == 1
+
+
+def test_sheets_that_repeat_a_part_count_it_once(tmp_path):
+    path = write_xlsx(tmp_path / "t.xlsx", {"one": samm_sheet(V1[:3]), "two": samm_sheet(V1[2:])})
+    table = read_annotations("samm_lv", path)
+    assert len(table.records) == len(V1)
+    (double,) = [f for f in table.findings if f.what == "duplicate"]
+    assert (double.origin.sheet, double.origin.row) == ("two", 11)
+    assert "row 13 of sheet 'one'" in double.message
+
+
+def test_what_only_a_repeating_sheet_loses_is_told(tmp_path):
+    lost = samm_row("003_1_9", 300, 310, None)
+    path = write_xlsx(tmp_path / "t.xlsx", {"one": samm_sheet(V1), "two": samm_sheet([V1[0], lost])})
+    (finding,) = [f for f in read_annotations("samm_lv", path).findings if f.severity == "loses"]
+    assert (finding.what, finding.origin.sheet, finding.origin.row) == ("missing-offset", "two", 12)
+
+
+def test_a_subject_written_once_is_taken_for_the_rows_below(tmp_path):
+    rows = [V1[0], ["", *V1[1][1:]], ["", *V1[2][1:]], ["", *V1[3][1:]]]
+    table = read(tmp_path, rows)
+    assert [r.subject for r in table.records] == ["003", "003", "003", "004"]
+    (note,) = [f for f in table.findings if f.what == "filled-subject"]
+    assert (note.severity, note.origin.row) == ("note", 12)
+    assert "rows 12 to 13" in note.message  # the last row's file name is another subject's
+    assert "other-subject" not in {f.what for f in table.findings}
+
+
+def test_a_header_of_more_words(tmp_path):
+    header = [*SAMM_HEADER[:7], "Type of expression", *SAMM_HEADER[8:]]
+    assert len(read(tmp_path, V1, header=header).records) == len(V1)

@@ -86,3 +86,19 @@ def test_the_published_counts_tell_the_version(tmp_path, monkeypatch):
     table = read_annotations("cas_me3", write_xlsx(tmp_path / "a.xlsx", SHEETS["cas_me3"]))
     assert table.version == "A v2"
     assert table.findings == ()
+
+
+@pytest.mark.parametrize(("kind", "missing"), [("Macro", "micro"), ("Micro", "macro")])
+def test_a_table_of_one_kind_is_told(tmp_path, kind, missing):
+    path = write_xlsx(tmp_path / "t.xlsx", {"FACS": samm_sheet([samm_row("003_1_1", 100.4, 110, 120, kind)])})
+    (finding,) = [f for f in read_annotations("samm_lv", path).findings if f.what == "one-kind"]
+    assert finding.severity == "changes"
+    assert f"no {missing}-expression found" in finding.message
+
+
+def test_one_kind_is_judged_over_all_files(tmp_path):
+    paths = [
+        write_xlsx(tmp_path / f"{kind}.xlsx", {"FACS": samm_sheet([samm_row("003_1_1", onset, 510, 520, kind)])})
+        for kind, onset in (("Macro", 100.4), ("Micro", 500.4))
+    ]
+    assert "one-kind" not in {f.what for f in read_annotations("samm_lv", paths).findings}

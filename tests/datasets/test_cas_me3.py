@@ -55,6 +55,14 @@ def test_the_length_rule(root):
     assert len(load(root, Conventions(max_micro=None))[0].video("spNO.3_j").events) == 2
 
 
+def test_a_convention_may_leave_no_event(root):
+    dataset, findings = load(root, Conventions(max_micro=1, max_macro=1))
+    assert sum(len(video.events) for video in dataset.videos) == 0
+    said = [str(finding) for finding in findings if finding.what == "no-event-left"]
+    assert len(said) == 1
+    assert "no event is left under max_micro = 1, max_macro = 1" in said[0]
+
+
 @pytest.mark.parametrize("place", ["part_A", "part_A/data", "part_A/data/part_A", "part_A/data/part_A/spNO.1", ".."])
 def test_root_may_be_a_little_off(root, place):
     dataset, _ = load(root / place, Conventions())

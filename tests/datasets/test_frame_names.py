@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spotlib.datasets.frame_names import MAX_GAP, FrameNames, is_picture, runs
+from spotlib.datasets.frame_names import FEW, MAX_GAP, STRAY_GAP, FrameNames, is_picture, runs
 
 
 def test_numbers_are_sorted_as_numbers_and_names_come_back():
@@ -48,6 +48,40 @@ def test_a_far_number_does_not_make_a_video_of_weeks():
     assert stray == [f"{3 + MAX_GAP}.jpg", "20150612.jpg"]
 
 
+@pytest.mark.parametrize(
+    ("numbers", "strange"),
+    [
+        (range(1, 91), [19000]),
+        (range(1, 91), [5000, 5001, 19000, 19001]),  # 4 of 94
+        (range(5001, 5091), [3]),
+        (range(3001, 3201), [1, 2, 9000]),  # at both ends
+        (range(1, 1801), [1800 + 1805, 1800 + 1806]),  # a minute behind a minute
+    ],
+)
+def test_a_few_pictures_far_away_are_no_part_of_the_video(numbers, strange):
+    names, stray = FrameNames.of([f"{n}.jpg" for n in (*numbers, *strange)])
+    assert names.numbers.tolist() == list(numbers)
+    assert stray == sorted(f"{n}.jpg" for n in strange)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [n for n in range(5, 900) if n % 10],  # a tenth is missing
+        [*range(5, 60), *range(960, 1400)],  # half a minute at the beginning
+        [*range(5, 400), *range(1300, 1303)],  # half a minute before the end, in a video of seconds
+        [*range(5, 2000), *range(2900, 2902), *range(3800, 6000)],
+        [*range(1, 91), *range(5001, 5091)],  # two halves: nobody can tell which is strange
+        [*range(1, 91), *(5000 + 2000 * k for k in range(6))],  # more than a few
+        [1, 5000],
+    ],
+)
+def test_real_gaps_survive(numbers):
+    names, stray = FrameNames.of([f"{n}.jpg" for n in numbers])
+    assert names.numbers.tolist() == numbers
+    assert stray == []
+
+
 def test_nothing():
     names, stray = FrameNames.of([])
     assert (len(names), stray, repr(names)) == (0, [], "<no pictures>")
@@ -71,8 +105,11 @@ def test_pickles_small():
 def test_every_name_comes_back(numbers, digits, prefix):
     written = {n: f"{prefix}{n:0{digits}d}.jpg" for n in numbers}
     names, stray = FrameNames.of(written.values())
-    assert stray == []
-    assert {n: names.name(n) for n in names.numbers.tolist()} == written
+    assert {n: names.name(n) for n in names.numbers.tolist()} == {n: written[n] for n in numbers if n in names}
+    assert stray == sorted(written[n] for n in numbers if n not in names)
+    assert len(stray) * FEW <= len(numbers)
+    if max(numbers) - min(numbers) <= STRAY_GAP:
+        assert stray == []
     again = pickle.loads(pickle.dumps(names))
     assert again == names
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from spotlib.datasets.annotations import read_annotations
 from spotlib.datasets.nearby import choose_table, files_named
 from spotlib.datasets.tree import visit
+from spotlib.errors import SpotlibError
 from tests.datasets.layouts_factory import CAS3_HEADER, cas3_table, cas3_table_c, write_xlsx
 
 MACRO = ("spNO.1", "a", 20, 25, 30, "Macro")
@@ -79,7 +82,57 @@ def test_what_is_no_table_says_why(root):
     count, _, findings = chosen(root)
     assert count == 0
     assert [finding.origin.file for finding in findings] == ["part_A/broken.xlsx", "part_A/other.xlsx"]
-    assert all(finding.message.startswith("not used: ") and finding.severity == "note" for finding in findings)
+    assert all(finding.message.startswith("not used: ") for finding in findings)
+    assert [(f.severity, f.what) for f in findings] == [("changes", "unreadable-table"), ("note", "not-the-table")]
+
+
+def test_an_unreadable_table_is_not_quietly_replaced(root):
+    cas3_table(root.parent / "t_v1.xls", [MACRO, MICRO])
+    (root / "annotation").mkdir()
+    damaged = root / "annotation" / "t_v2.xls"
+    for content in (b"", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 cut off", "EncryptedPackage".encode("utf-16-le")):
+        damaged.write_bytes(content)
+        with pytest.raises(SpotlibError, match=r"t_v2\.xls: .*; mend or remove it, or give .* --annotations") as error:
+            chosen(root)
+        assert "\n" not in str(error.value)
+        assert f"{root.parent / 't_v1.xls'} can be read, but lies outside of {root}" in str(error.value)
+    damaged.unlink()
+    damaged.symlink_to(root / "gone.xls")
+    with pytest.raises(SpotlibError, match=r"t_v2\.xls: no such file; mend or remove it"):
+        chosen(root)
+
+
+def test_a_table_without_permission_is_not_quietly_replaced(root, monkeypatch):
+    cas3_table(root.parent / "t_v1.xls", [MACRO, MICRO])
+    secret = cas3_table(root / "t_v2.xls", [MACRO])
+    read_bytes = Path.read_bytes
+
+    def guarded(path):
+        if path == secret:
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", guarded)  # a mode would not stop a test that runs as root
+    with pytest.raises(SpotlibError, match=r"t_v2\.xls: cannot be read \(Permission denied\); mend or remove it"):
+        chosen(root)
+
+
+def test_an_unreadable_table_beside_a_good_one_is_told(root):
+    cas3_table(root / "t_v1.xls", [MACRO, MICRO])
+    (root / "t_v2.xls").write_bytes(b"")
+    count, names, (finding,) = chosen(root)
+    assert (count, names) == (2, ["t_v1.xls"])
+    assert (finding.severity, finding.what, finding.origin.file) == ("changes", "unreadable-table", "part_A/t_v2.xls")
+    (root / "t_v2.xls").unlink()
+    (root.parent / "t_v3.xls").write_bytes(b"")  # elsewhere, it is nobody's business
+    assert chosen(root)[2] == []
+
+
+def test_a_spreadsheet_that_is_another_table_does_not_hinder(root):
+    cas3_table(root.parent / "t_v1.xls", [MACRO, MICRO])
+    write_xlsx(root / "other.xlsx", {"s": [CAS3_HEADER[:3], ("x", 1, 2)]})
+    count, names, (finding,) = chosen(root)
+    assert (count, names, finding.severity) == (2, ["t_v1.xls"], "note")
 
 
 def test_files_by_name_wherever_they_lie(root):

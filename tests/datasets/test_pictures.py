@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from spotlib.datasets.pictures import glance, read_picture
+from spotlib.datasets.pictures import glance, is_synthetic, marked_synthetic, read_picture
+from spotlib.errors import ReadError
 
 
 @pytest.fixture
@@ -93,3 +94,26 @@ def test_nonsense_behind_a_good_header_is_a_problem(tmp_path, noise):
     path.write_bytes(bytes(data))
     assert glance(path).problem == ""  # a glance cannot know
     assert read_picture(path, grey=True) == "cannot be decoded"
+
+
+def test_a_rendered_picture_says_so_and_stays_the_same(tmp_path):
+    image = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    plain, marked = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    plain.write_bytes(jpeg)
+    marked.write_bytes(marked_synthetic(jpeg))
+    assert [is_synthetic(path) for path in (plain, marked, tmp_path / "none.jpg")] == [False, True, False]
+    assert glance(marked) == glance(plain)
+    np.testing.assert_array_equal(read_picture(marked, grey=False), read_picture(plain, grey=False))
+
+
+def test_a_failing_disk_is_no_damaged_picture(tmp_path, monkeypatch):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"\xff\xd8")
+
+    def broken(self):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(type(path), "read_bytes", broken)
+    with pytest.raises(ReadError, match=r"a\.jpg: cannot be read \(Input/output error\); mend its permissions"):
+        read_picture(path, grey=True)

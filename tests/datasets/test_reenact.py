@@ -13,7 +13,7 @@ from spotlib.datasets.conventions import Conventions, to_events
 from spotlib.datasets.records import Annotations, FrameMap, Origin, Record
 from spotlib.datasets.reenact import read_durations, reenact
 from spotlib.datasets.sampled import AnnotatedTwin, annotated
-from spotlib.datasets.twin_files import file_plan, picture_folder
+from spotlib.datasets.twin_files import file_plan, first_number, picture_folder
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Kind
 
@@ -142,6 +142,26 @@ def test_cas_me3_plays_in_file_numbers():
     assert isinstance(shown, AnnotatedTwin)
     assert (shown.subject, shown.name, shown.events[0].onset) == ("spNO.7", "spNO.7_c", 200 - first)
     assert shown.events[0] == shown.true_events[0]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 270])
+@pytest.mark.parametrize("lowest", [0, 3, 5])
+def test_cas_me3_begins_no_later_than_its_first_event(seed: int, lowest: int):
+    told = [
+        record("spNO.7_c", 90.0, 95.0, 99.0, kind=Kind.MICRO),
+        record("spNO.7_c", float(lowest), 9.0, 20.0),
+        record("spNO.7_d", 90.0, 95.0, 99.0),
+    ]
+    video, late = reenact(table(*told, dataset="cas_me3"), seed=seed, **SMALL)
+    first = first_number(video, "cas_me3")
+    assert first == lowest
+    assert 5 <= first_number(late, "cas_me3") <= 10
+    assert (file_plan(video, "cas_me3").first, file_plan(video, "cas_me3").numbers[0]) == (first, first)
+    for shown in (video, *annotated([video], "cas_me3").videos):
+        assert [(e.onset, e.apex, e.offset) for e in shown.events] == [
+            (0, 9 - lowest, 20 - lowest),
+            (90 - lowest, 95 - lowest, 99 - lowest),
+        ]
 
 
 def test_fewer_people_and_other_pictures():

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from spotlib.datasets.conventions import Conventions
+from spotlib.datasets.pictures import marked_synthetic
 from spotlib.datasets.samm_lv import find, load
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Kind
@@ -219,3 +220,15 @@ def _touch(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"x")
     return path
+
+
+def test_marked_pictures_are_synthetic_wherever_they_lie_and_never_mixed(root):
+    folders = sorted(path for path in (root / "SAMM_longvideos").iterdir() if path.is_dir())
+    for folder in folders[1:]:
+        for path in folder.glob("*.jpg"):
+            path.write_bytes(marked_synthetic(path.read_bytes()))
+    with pytest.raises(SpotlibError, match="pictures of a synthetic twin .* lie among others .*; move one"):
+        load(root, Conventions())
+    for path in folders[0].glob("*.jpg"):
+        path.write_bytes(marked_synthetic(path.read_bytes()))
+    assert load(root, Conventions())[0].synthetic
