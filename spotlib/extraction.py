@@ -9,8 +9,9 @@ from pathlib import Path
 from spotlib.errors import SpotlibError
 from spotlib.faces import FaceChoice
 from spotlib.features_file import save_features
+from spotlib.pipeline import frame_results
 from spotlib.progress import progress
-from spotlib.swmro import SHORTEST, ExtractorName, MotionStream, collect
+from spotlib.swmro import SHORTEST, ExtractorName, collect
 from spotlib.video import open_video
 
 
@@ -32,12 +33,9 @@ def extract_file(
     if video.n_frames < SHORTEST:
         raise SpotlibError(f"{source}: {video.n_frames} frames, but one window needs {SHORTEST}; give a longer video")
     begin = time.monotonic()
-    stream = MotionStream(extractor=extractor, face=face, name=str(source))
-    results = []
-    frames = video.frames(format="grey")
-    for _, _, frame in progress(frames, desc="track", total=video.n_frames, unit="frames"):
-        results += stream.push(frame)
-    results += stream.finish()
+    frames = progress(video.frames(format="grey"), desc="track", total=video.n_frames, unit="frames")
+    steps = frame_results((frame for _, _, frame in frames), extractor=extractor, face=face, name=str(source))
+    results = [result for step in steps for result in step]
     motion = collect(results, extractor=extractor, fps=video.fps, name=str(source))
     save_features(out, motion)
     seconds = time.monotonic() - begin

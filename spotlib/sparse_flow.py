@@ -10,21 +10,22 @@ if that fails too.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from spotlib.flow import CropSpec, FrameMotion
-from spotlib.patch_tracker import DROP, SIDE, advance, coarse_steps, fill_templates
-from spotlib.points import LAYOUTS, N_POINTS, POINT_NAMES, point_positions
+from spotlib.patch_tracker import FLAT, GREY, advance, coarse_steps, fill_templates, place_patches
+from spotlib.points import LAYOUTS, POINT_NAMES, point_positions
 
 #: half the distance between the inner eye corners at the scale of tracking, px (that of a 256 px crop)
 TRACK_D = 32.0
 #: offsets of the patches of a point, px at TRACK_D: a cross for what may become a node, less for the others
-CROSS = ((0, 0), (-10, 0), (10, 0), (0, -10), (0, 10))
+CROSS = ((-10, 0), (10, 0), (0, -10), (0, 10))
 TRIPLE = ((-6, -4), (6, -4), (0, 7))
 #: patches on the nose (METHOD's head motion): columns and rows of a grid between the rims of the nose-tip patch
-NOSE_GRID = (3, 4)
+NOSE_GRID = (2, 4)
 NOSE_REACH = 13.0
 NOSE_TOP_SHARE = 0.7
 #: Gaussian blur of a frame before tracking, px
@@ -41,7 +42,8 @@ class _Open:
     """A frame whose later frames are still coming."""
 
     slot: int
-    landmarks: np.ndarray
+    points: np.ndarray  # (P, 2) float64, px of the frame
+    tips: np.ndarray  # landmarks 29 and 30 (2, 2) float64
     scale: float  # crop px per px of the frame
     motion: FrameMotion
     done: int = 0  # gaps filled
@@ -56,13 +58,22 @@ class _Shape:
 
 
 class SparseExtractor:
-    """Patch tracks of all points, several patches each, over all gaps at once; see the module's text."""
+    """Patch tracks of all points, several patches each, over all gaps at once; see the module's text.
+
+    ``names``: the points to follow (default: all); the motion of the others is NaN.
+    """
 
     name = "lk"
 
-    def __init__(self, *, max_gap: int = 16, crop: CropSpec | None = None) -> None:
+    def __init__(
+        self, *, max_gap: int = 16, crop: CropSpec | None = None, names: tuple[str, ...] = POINT_NAMES
+    ) -> None:
         self.max_gap = max_gap
         self.crop = crop or CropSpec()
+        self.names = names
+        self._chosen: slice | list[int] = slice(None)
+        if names != POINT_NAMES:
+            self._chosen = [POINT_NAMES.index(name) for name in names]
         self._queue: list[_Open | None] = []
         self._reset()
 
@@ -94,18 +105,21 @@ class SparseExtractor:
         box = self.crop.box(landmarks)
         crop_scale = self.crop.size / (box[2] - box[0])
         self._greys = self._greys[-self.max_gap :]
-        shape = self._fit_shape(landmarks)
+        points = point_positions(landmarks)[self._chosen].astype(np.float64)
+        shape = self._fit_shape(landmarks, points)
         if self._shape is None or shape is not self._shape:
             self._shape = shape
             self._allocate()
             for old_grey, old in self._greys:
                 self._show(old_grey, old)
                 # tracks are kept in frame px, so a change of scale does not interrupt them
-        opened = _Open(self._free_slot(), landmarks, crop_scale, FrameMotion.empty(self.max_gap))
+        opened = _Open(
+            self._free_slot(), points, landmarks[29:31].astype(np.float64), crop_scale, FrameMotion.empty(self.max_gap)
+        )
         self._show(grey, opened)
-        opened.motion.flow[0] = 0
+        opened.motion.flow[0, self._chosen] = 0
         opened.motion.head[0] = 0
-        opened.motion.quality[0] = 1
+        opened.motion.quality[0, self._chosen] = 1
         if self._greys:
             self._track(opened)
         self._greys.append((grey, opened))
@@ -115,10 +129,9 @@ class SparseExtractor:
         used = {opened.slot for _, opened in self._greys}
         return next(s for s in range(self.max_gap + 1) if s not in used)
 
-    def _fit_shape(self, landmarks: np.ndarray) -> _Shape:
+    def _fit_shape(self, landmarks: np.ndarray, points: np.ndarray) -> _Shape:
         """The present shape if the face still fits it, else a new one."""
         d = 0.5 * float(np.hypot(*(landmarks[42].astype(float) - landmarks[39])))
-        points = point_positions(landmarks)
         extent = points.max(0) - points.min(0)
         now = self._shape
         if now is not None and 0.6 <= d * now.scale / TRACK_D <= 1.7:
@@ -139,20 +152,21 @@ class SparseExtractor:
         assert self._shape is not None
         n = self.max_gap + 1
         width, height = self._shape.side
-        self._images = [np.zeros((n, height >> k, width >> k), np.float32) for k in range(LEVELS)]
+        self._images = [np.zeros((n, height >> k, width >> k), np.int16) for k in range(LEVELS)]
         self._origins = np.zeros((n, 2), np.int64)
         columns, rows = NOSE_GRID
-        per_point = [len(_offsets(name)) for name in POINT_NAMES] + [columns * rows]
-        self._starts = np.concatenate([[0], np.cumsum(per_point)]).astype(np.int64)
+        per_point = [len(_offsets(name)) for name in self.names]
+        self._starts = np.cumsum([0, *per_point, columns * rows]).astype(np.int64)
         total = int(self._starts[-1])
         self._positions = np.zeros((n, total, 2), np.int64)
-        self._patches = np.zeros((n, total, 3, SIDE, SIDE), np.float32)
+        self._patch_greys = np.zeros((n, total, FLAT), np.int16)
+        self._patch_slopes = np.zeros((n, total, 2, FLAT), np.int8)
         self._hessians = np.zeros((n, total, 5), np.float32)
         self._usable = np.zeros((n, total), np.bool_)
-        self._places = np.zeros((n, N_POINTS + 1, 2))
-        self._track_px = getattr(self, "_track_px", np.zeros((n, N_POINTS + 1, 2)))  # px of the frame
-        self._offsets = np.concatenate([_offsets(name) for name in POINT_NAMES])
-        self._owner = np.repeat(np.arange(N_POINTS), per_point[:-1])
+        self._places = np.zeros((n, len(self.names) + 1, 2))
+        self._track_px = getattr(self, "_track_px", np.zeros((n, len(self.names) + 1, 2)))  # px of the frame
+        self._offsets = np.concatenate([_offsets(name) for name in self.names])
+        self._owner = np.repeat(np.arange(len(self.names)), per_point)
 
     def _show(self, grey: np.ndarray, opened: _Open) -> None:
         """Bring a frame into its slot: pyramid, patch positions, templates."""
@@ -160,103 +174,59 @@ class SparseExtractor:
 
         assert self._shape is not None
         scale, slot = self._shape.scale, opened.slot
-        places = np.concatenate([point_positions(opened.landmarks), opened.landmarks[[29, 30]].mean(0)[None]])
-        places = places.astype(np.float64) * scale - (0.5 - 0.5 * scale)  # pixel centres of the scaled frame
-        middle = 0.5 * (places[:N_POINTS].max(0) + places[:N_POINTS].min(0))
+        places = self._places[slot]
+        place_patches(
+            opened.points, opened.tips, scale, self._owner, self._offsets, *NOSE_GRID,
+            NOSE_REACH * scale / opened.scale, places, self._positions[slot],
+        )  # fmt: skip
+        middle = 0.5 * (places[:-1].max(0) + places[:-1].min(0))
         origin = np.floor((middle - 0.5 * np.array(self._shape.side)) / 4).astype(np.int64) * 4
-        image = _region(grey, scale, origin, self._shape.side)
-        image = cv2.GaussianBlur(image, (0, 0), BLUR)
+        image = _blurred(_region(grey, scale, origin, self._shape.side))
         for level in range(LEVELS):
             if level:
                 height, width = image.shape
                 image = cv2.pyrDown(image, dstsize=(width // 2, height // 2))
             self._images[level][slot] = image
         self._origins[slot] = origin
-        self._places[slot] = places
-        self._positions[slot] = self._patch_positions(places, opened, scale)
         fill_templates(
-            self._images[0][slot], origin, self._positions[slot], self._patches[slot], self._hessians[slot],
-            self._usable[slot],
+            self._images[0][slot], origin, self._positions[slot], self._patch_greys[slot],
+            self._patch_slopes[slot], self._hessians[slot], self._usable[slot],
         )  # fmt: skip
-
-    def _patch_positions(self, places: np.ndarray, opened: _Open, scale: float) -> np.ndarray:
-        unit = scale / opened.scale  # tracking px per crop px
-        crosses = places[self._owner] + self._offsets
-        tips = opened.landmarks[[29, 30]].astype(np.float64) * scale - (0.5 - 0.5 * scale)
-        low, high = tips.min(0) - NOSE_REACH * unit, tips.max(0) + NOSE_REACH * unit
-        columns, rows = NOSE_GRID
-        xs = low[0] + (np.arange(columns) + 0.5) / columns * (high[0] - low[0])
-        ys = low[1] + (np.arange(rows) + 0.5) / rows * (high[1] - low[1])
-        grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
-        # a patch has an even side: the pixel that counts as its place lies half a px after its middle
-        return np.rint(np.concatenate([crosses, grid]) + 0.5).astype(np.int64)
 
     def _track(self, newest: _Open) -> None:
         assert self._shape is not None
         scale = self._shape.scale
         open_frames = [opened for _, opened in self._greys]
         previous = open_frames[-1]
-        guess = self._mark_motion(previous, newest)
-        step = np.zeros((N_POINTS + 1, 2))
+        step = np.zeros((len(self.names) + 1, 2))
         coarse_steps(
             tuple(image[previous.slot] for image in self._images),
             tuple(image[newest.slot] for image in self._images),
-            self._origins[previous.slot], self._origins[newest.slot], self._places[previous.slot], guess,
-            np.zeros((3, SIDE, SIDE), np.float32), np.zeros(5, np.float32), step,
+            self._origins[previous.slot], self._origins[newest.slot], self._places[previous.slot],
+            self._places[newest.slot] - self._places[previous.slot], step,
         )  # fmt: skip
         track = self._track_px * scale
-        track[previous.slot] = 0
-        marks = np.zeros_like(track)
-        for opened in open_frames:
-            marks[opened.slot] = self._mark_motion(opened, newest)
         quality = np.zeros(track.shape[:2])
-        noses = np.zeros((len(track), NOSE_GRID[0] * NOSE_GRID[1], 3))
+        heads = np.zeros((len(track), 2))
         leash = LEASH * scale / newest.scale * self.crop.size / (2 * self.crop.side)
-
-        def follow(slots: list[int], step: np.ndarray) -> None:
-            advance(
-                self._images[0][newest.slot], self._origins[newest.slot], np.array(slots), self._starts,
-                self._positions, self._patches, self._hessians, self._usable, track, step, marks, leash, quality, noses,
-            )  # fmt: skip
-            for slot in (slot for slot in slots if not quality[slot].all()):
-                replace_lost(track[slot], quality[slot], self._places[slot])
-
-        follow([previous.slot], step)
-        if len(open_frames) > 1:
-            follow([opened.slot for opened in open_frames[:-1]], track[previous.slot].copy())
+        advance(
+            self._images[0][newest.slot], self._origins[newest.slot],
+            np.array([*(opened.slot for opened in open_frames), newest.slot]), self._starts, self._positions,
+            self._patch_greys, self._patch_slopes, self._hessians, self._usable, self._places, previous.slot, step,
+            leash, NOSE_TOP_SHARE, track, quality, heads,
+        )  # fmt: skip
         self._track_px = track / scale
-        slots = [opened.slot for opened in open_frames]
-        heads = nose_motion(noses[slots], track[slots, N_POINTS])
-        for opened, head in zip(open_frames, heads, strict=True):
+        for opened in open_frames:
             opened.done += 1
             unit = opened.scale / scale
-            opened.motion.flow[opened.done] = track[opened.slot, :N_POINTS] * unit
-            opened.motion.head[opened.done] = head * unit
-            opened.motion.quality[opened.done] = quality[opened.slot, :N_POINTS]
-
-    def _mark_motion(self, first: _Open, later: _Open) -> np.ndarray:
-        """Motion of the landmarks between two open frames (P+1, 2), tracking px."""
-        return self._places[later.slot] - self._places[first.slot]
+            opened.motion.flow[opened.done, self._chosen] = track[opened.slot, :-1] * unit
+            opened.motion.head[opened.done] = heads[opened.slot] * unit
+            opened.motion.quality[opened.done, self._chosen] = quality[opened.slot, :-1]
 
 
-def replace_lost(track: np.ndarray, quality: np.ndarray, places: np.ndarray) -> None:
-    """Give each track (P, 2) of quality 0 the median motion of the 5 nearest good ones, in place."""
-    lost, good = np.flatnonzero(quality == 0), np.flatnonzero(quality > 0)
-    if len(lost) and len(good):
-        distance = np.linalg.norm(places[lost, None] - places[good], axis=2)
-        near = good[np.argsort(distance, axis=1, kind="stable")[:, :5]]
-        track[lost] = np.median(track[near], axis=1)
-
-
-def nose_motion(found: np.ndarray, fallback: np.ndarray) -> np.ndarray:
-    """METHOD's head motion (n, 2) from the patches on the nose, (n, S, 3) dx, dy, correlation; else ``fallback``."""
-    good = np.asarray(found[:, :, 2] >= DROP)
-    length = np.where(good, (found[:, :, :2] ** 2).sum(2), -1.0)
-    longest = np.argsort(-length, axis=1, kind="stable")
-    total = np.take_along_axis(found[:, :, :2], longest[:, :, None], 1).cumsum(1)
-    keep = np.maximum(1, np.rint(NOSE_TOP_SHARE * good.sum(1)).astype(int))
-    mean = total[np.arange(len(found)), keep - 1] / keep[:, None]
-    return np.where(good.any(1, keepdims=True), mean, fallback)
+def patch_count(names: Iterable[str]) -> int:
+    """How many patches the points of these names are followed by, without those on the nose."""
+    return sum(len(_offsets(name)) for name in names)
 
 
 def _offsets(name: str) -> np.ndarray:
@@ -265,19 +235,30 @@ def _offsets(name: str) -> np.ndarray:
 
 
 def _region(grey: np.ndarray, scale: float, origin: np.ndarray, side: tuple[int, int]) -> np.ndarray:
-    """(height, width) float32 region of the frame scaled by 1/n or n; outside the frame its rim is repeated."""
+    """(height, width) region of the frame scaled by 1/n (uint8) or n (float32); its rim is repeated outside."""
     import cv2
 
     if scale < 1:
         n = round(1 / scale)
         pixels = _window(grey, origin * n, (side[0] * n, side[1] * n))
-        return cv2.resize(pixels, side, interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cv2.resize(pixels, side, interpolation=cv2.INTER_AREA)
     if scale == 1:
-        return _window(grey, origin, side).astype(np.float32)
+        return _window(grey, origin, side)
     n = round(scale)
     matrix = np.array([[1 / n, 0, (origin[0] + 0.5) / n - 0.5], [0, 1 / n, (origin[1] + 0.5) / n - 0.5]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(grey.astype(np.float32), matrix, side, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _blurred(image: np.ndarray) -> np.ndarray:
+    """``image`` (uint8 or float32), blurred, as int16 in steps of 1 / GREY."""
+    import cv2
+
+    kernel = cv2.getGaussianKernel(7, BLUR, cv2.CV_32F) * math.sqrt(GREY)
+    if image.dtype == np.uint8:
+        return cv2.sepFilter2D(image, cv2.CV_16S, kernel, kernel)
+    # cubic interpolation overshoots
+    return np.rint(np.clip(cv2.sepFilter2D(image, cv2.CV_32F, kernel, kernel), 0, 255 * GREY)).astype(np.int16)
 
 
 def _window(grey: np.ndarray, origin: np.ndarray, side: tuple[int, int]) -> np.ndarray:

@@ -6,6 +6,7 @@ window is then a cheap gather (:func:`windows`).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from spotlib.errors import SpotlibError
-from spotlib.faces import FaceChoice, FaceTracker, LandmarkSmoother, gaps, to_grey
+from spotlib.faces import FaceChoice, FaceFrame, FaceTracker, LandmarkSmoother, gaps, to_grey
 from spotlib.flow import CropSpec, Extractor, FarnebackExtractor, FrameMotion
 from spotlib.head_motion import robust_head_motion
 from spotlib.intervals import Interval
@@ -78,9 +79,7 @@ class PairMotion:
         return (point_positions(self.landmarks) - self.box[:, None, :2]) * scale[:, None, None]
 
     @classmethod
-    def blank(
-        cls, n_frames: int, *, extractor: str, fps: float, crop: CropSpec, max_gap: int, name: str
-    ) -> PairMotion:
+    def blank(cls, n_frames: int, *, extractor: str, fps: float, crop: CropSpec, max_gap: int, name: str) -> PairMotion:
         """A video of which no frame could be used: all NaN, no frame valid."""
         nothing = FrameMotion.empty(max_gap)
         results = [FrameResult(i, None, None, False, nothing) for i in range(n_frames)]
@@ -96,6 +95,56 @@ class FrameResult:
     raw_landmarks: np.ndarray | None
     detected: bool
     motion: FrameMotion
+
+
+class MotionFollower:
+    """What comes after face tracking: frames and their settled faces in, pair motions out, in order.
+
+    Apart from :class:`MotionStream` so that faces can be tracked in another thread (:mod:`spotlib.pipeline`).
+    """
+
+    def __init__(self, *, extractor: ExtractorName = "lk", max_gap: int = 16, crop: CropSpec | None = None) -> None:
+        self._smoother = LandmarkSmoother()
+        self._extractor = make_extractor(extractor, max_gap=max_gap, crop=crop)
+        self._greys: deque[np.ndarray] = deque()  # frames whose smoothed landmarks are still to come
+        self._pending: deque[tuple[np.ndarray | None, bool]] = deque()  # raw landmarks of the same frames
+        #: frames in the extractor: smoothed and raw landmarks, and whether detected
+        self._results: deque[tuple[np.ndarray | None, np.ndarray | None, bool]] = deque()
+        self._given = 0
+
+    def push(self, grey: np.ndarray, settled: Iterable[FaceFrame]) -> list[FrameResult]:
+        """Take the next frame, and the faces that were settled by it; return the frames that are complete."""
+        self._greys.append(grey)
+        return self._give(self._settle(settled))
+
+    def finish(self, settled: Iterable[FaceFrame]) -> list[FrameResult]:
+        """Take the faces settled by the end; return the rest."""
+        motions = self._settle(settled)
+        motions += self._feed(self._smoother.finish())
+        return self._give(motions + self._extractor.finish())
+
+    def _settle(self, settled: Iterable[FaceFrame]) -> list[FrameMotion]:
+        motions = []
+        for face in settled:
+            self._pending.append((face.landmarks, face.detected))
+            motions += self._feed(self._smoother.push(face.landmarks))
+        return motions
+
+    def _feed(self, smoothed: list[np.ndarray | None]) -> list[FrameMotion]:
+        motions = []
+        for landmarks in smoothed:
+            raw, detected = self._pending.popleft()
+            self._results.append((landmarks, raw, detected))
+            motions += self._extractor.push(self._greys.popleft(), landmarks)
+        return motions
+
+    def _give(self, motions: list[FrameMotion]) -> list[FrameResult]:
+        results = []
+        for motion in motions:
+            landmarks, raw, detected = self._results.popleft()
+            results.append(FrameResult(self._given, landmarks, raw, detected, motion))
+            self._given += 1
+        return results
 
 
 class MotionStream:
@@ -115,50 +164,16 @@ class MotionStream:
         name: str = "video",
     ) -> None:
         self._faces = FaceTracker(detect_every=detect_every, face=face, name=name)
-        self._smoother = LandmarkSmoother()
-        self._extractor = make_extractor(extractor, max_gap=max_gap, crop=crop)
-        self._greys: list[np.ndarray] = []  # frames whose smoothed landmarks are still to come
-        self._pending: list[tuple[np.ndarray | None, bool]] = []  # raw landmarks of the same frames
-        self._results: list[tuple[np.ndarray | None, np.ndarray | None, bool]] = []  # frames in the extractor
-        self._given = 0
+        self._follower = MotionFollower(extractor=extractor, max_gap=max_gap, crop=crop)
 
     def push(self, frame: np.ndarray) -> list[FrameResult]:
         """Take the next frame, grey or RGB uint8; return the frames that are complete."""
         grey = to_grey(frame)
-        self._greys.append(grey)
-        motions = []
-        for settled in self._faces.push(grey):
-            motions += self._settle(settled.landmarks, settled.detected)
-        return self._give(motions)
+        return self._follower.push(grey, self._faces.push(grey))
 
     def finish(self) -> list[FrameResult]:
         """The rest; raises SpotlibError if no frame showed a face."""
-        motions = []
-        for settled in self._faces.finish():
-            motions += self._settle(settled.landmarks, settled.detected)
-        motions += self._feed(self._smoother.finish())
-        motions += self._extractor.finish()
-        return self._give(motions)
-
-    def _settle(self, landmarks: np.ndarray | None, detected: bool) -> list[FrameMotion]:
-        self._pending.append((landmarks, detected))
-        return self._feed(self._smoother.push(landmarks))
-
-    def _feed(self, smoothed: list[np.ndarray | None]) -> list[FrameMotion]:
-        motions = []
-        for landmarks in smoothed:
-            raw, detected = self._pending.pop(0)
-            self._results.append((landmarks, raw, detected))
-            motions += self._extractor.push(self._greys.pop(0), landmarks)
-        return motions
-
-    def _give(self, motions: list[FrameMotion]) -> list[FrameResult]:
-        results = []
-        for motion in motions:
-            landmarks, raw, detected = self._results.pop(0)
-            results.append(FrameResult(self._given, landmarks, raw, detected, motion))
-            self._given += 1
-        return results
+        return self._follower.finish(self._faces.finish())
 
 
 def make_extractor(name: ExtractorName, *, max_gap: int = 16, crop: CropSpec | None = None) -> Extractor:

@@ -68,6 +68,29 @@ def test_gap_at_start_and_end() -> None:
     assert track(pictures).gaps == [Interval(0, 2), Interval(38, 39)]
 
 
+def test_a_face_that_comes_back_is_found_at_its_first_frame() -> None:
+    """While no face is known only every fourth frame is searched; those before a find are searched afterwards."""
+    for back in (14, 15, 16, 17):
+        pictures = moving_scene().pictures[:26].copy()
+        pictures[4:back] = 90
+        assert track(pictures).gaps == [Interval(4, back - 1)]
+
+
+def test_a_covered_face_is_a_gap() -> None:
+    """A hand before the face: the tracked landmarks must not live on behind it."""
+    pictures = moving_scene().pictures.copy()
+    skin = np.random.default_rng(0).normal(150, 12, pictures.shape[1:]).clip(0, 255).astype(np.uint8)
+    skin = cv2.GaussianBlur(skin, (0, 0), 3)
+    middle = np.rint(moving_scene().truth[:, 17:].mean(1)).astype(int)
+    for i in range(12, 24):
+        x, y = middle[i]
+        pictures[i, y - 85 : y + 100, x - 95 : x + 95] = skin[y - 85 : y + 100, x - 95 : x + 95]
+    found = track(pictures)
+    assert not found.valid[12:24].any()
+    assert found.valid[:12].all()
+    assert found.valid[24:].all()
+
+
 def test_a_face_that_jumps_is_not_tracked_through_the_cut() -> None:
     pictures = moving_scene().pictures[:24].copy()
     pictures[12:] = np.roll(pictures[12:], 150, axis=2)

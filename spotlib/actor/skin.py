@@ -224,8 +224,13 @@ def paint_chart(head: Head, identity: Identity, rng: np.random.Generator) -> tup
     _spots(factor, identity, rng)
 
     def cover(mask: np.ndarray, colour: np.ndarray, shine: float) -> None:
-        factor[:] += mask[..., None] * (colour / skin - factor)
-        gloss[:] += mask * (shine - gloss)
+        rows = np.flatnonzero(mask.any(axis=1))
+        if len(rows) == 0:
+            return
+        part = slice(rows[0], rows[-1] + 1)  # brows, beard, hair and cloth cover a band of the chart each
+        some = factor[part]
+        some += mask[part, :, None] * ((colour if colour.ndim == 1 else colour[part]) / skin - some)
+        gloss[part] += mask[part] * (shine - gloss[part])
 
     if identity.stubble > 0.02:
         cover(0.75 * _beard(identity, rng, grid, at), np.array(identity.brow_colour, dtype=np.float32), 0.5)

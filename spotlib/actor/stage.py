@@ -14,11 +14,10 @@ from spotlib.actor.landmarks import landmark_mix
 from spotlib.actor.pose import CAMERA, Pose
 from spotlib.actor.render import (
     Light,
+    draw,
     encode_table,
     light_vertices,
     rasterise,
-    shade,
-    triangle_planes,
     vertex_normals,
 )
 
@@ -60,11 +59,6 @@ class Stage:
         self.rest = actor.rest.astype(np.float32)
         self.units = head.units
         self._bind_lashes(head, actor.identity)
-        samples = actor.supersample
-        self.shape = (actor.size[0] * samples, actor.size[1] * samples)
-        self.depth = np.full(self.shape, -np.inf, dtype=np.float32)
-        self.owner = np.full(self.shape, -1, dtype=np.int32)
-        self.box = np.zeros(4, dtype=np.int64)
         self.planes = np.zeros((len(self.triangles), 18), dtype=np.float32)
         self.table = encode_table()
         self.backdrop = _backdrop(actor.identity, actor.size)
@@ -100,7 +94,6 @@ class Stage:
         vertex_normals(points, self.triangles[self.parts == 0], self.normals)
         depth = np.empty((size, size), dtype=np.float32)
         owner = np.empty((size, size), dtype=np.int32)
-        box = np.zeros(4, dtype=np.int64)
         for k in range(count):
             z = 1 - (k + 0.5) / count * 1.15
             angle = k * 2.399963 + rng.uniform(0, 0.3)
@@ -114,7 +107,7 @@ class Stage:
             screen[:, :2] = screen[:, :2] * (size / 4.4) + size / 2
             depth.fill(-np.inf)
             owner.fill(-1)
-            rasterise(screen, self.triangles, self.double, depth, owner, box)
+            rasterise(screen, self.triangles, self.double, depth, owner)
             x = np.clip(np.rint(screen[:, 0]).astype(int), 0, size - 1)
             y = np.clip(np.rint(screen[:, 1]).astype(int), 0, size - 1)
             facing = np.clip(self.normals @ view.astype(np.float32), 0, 1)
@@ -161,26 +154,21 @@ class Stage:
         samples = actor.supersample
         flat = actor.project(points, pose, samples=samples)
         screen = np.concatenate([flat, points[:, 2:]], axis=1)
-        x0, y0, x1, y1 = self.box
-        self.depth[y0:y1, x0:x1] = -np.inf
-        self.owner[y0:y1, x0:x1] = -1
-        rasterise(screen, self.triangles, self.double, self.depth, self.owner, self.box)
-        triangle_planes(screen, self.triangles, self.uv, self.lit, self.planes)
-        out = np.empty((*actor.size, 3), dtype=np.uint8)
-        shade(
-            self.owner,
-            self.depth,
-            self.box,
-            samples,
-            np.float32(light.gain),
-            self.planes,
+        out = draw(
+            screen,
+            self.triangles,
+            self.double,
             self.kinds,
-            self.atlas,
-            self.broad,
-            self._glints(actor, pose, light),
-            self.backdrop,
-            self.table,
-            out,
+            self.uv,
+            self.lit,
+            samples=samples,
+            gain=light.gain,
+            fine=self.atlas,
+            broad=self.broad,
+            eyes=self._glints(actor, pose, light),
+            backdrop=self.backdrop,
+            table=self.table,
+            planes=self.planes,
         )
         if actor.grey:
             red, green, blue = (out[..., k].astype(np.float32) for k in range(3))
