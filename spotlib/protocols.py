@@ -10,13 +10,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spotlib.intervals import KINDS, Event, Kind
 from spotlib.matching import match
-from spotlib.params import Params
 from spotlib.spotting import AUTHOR_RULES, FrameScores, SpotRule, bounds, spot
+
+if TYPE_CHECKING:  # a machine that only trains need not have what checks parameters
+    from spotlib.params import Params
 
 Rules = dict[Kind, SpotRule]
 

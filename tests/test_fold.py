@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from spotlib.fold import event_to_json, run_fold
+from spotlib.fold import event_to_json, run_fold, threads_for_a_fold
 from spotlib.params import Params
 from spotlib.rows import events_of
 from spotlib.store import canonical
@@ -55,11 +55,33 @@ def test_row_is_plain_json_with_all_that_tables_need(outcome):
     assert {v["author_epoch"] for v in row["videos"]} <= {4, 5}
     assert arrays["c0_0/scores"].shape == (240, 10)
     assert arrays["c0_0/scores"].dtype == np.float16
+    assert row["device_name"] == row["device"] == "cpu"
+    assert row["windows_per_second"] > 0
+    assert row["engine"]["precision"] == "float32"
+
+
+def test_events_of_the_last_epoch_stand_beside_the_chosen_ones(outcome):
+    row, _ = outcome
+    for video in row["videos"]:
+        if video["author_epoch"] == 5:
+            assert video["author_last"] == video["author"]
+    assert any("author_last" in video for video in row["videos"])
+
+
+def test_threads_come_from_the_argument_or_the_environment(monkeypatch):
+    monkeypatch.delenv("SPOTLIB_THREADS", raising=False)
+    assert threads_for_a_fold() == 1
+    monkeypatch.setenv("SPOTLIB_THREADS", "3")
+    assert threads_for_a_fold() == 3
+    assert threads_for_a_fold(2) == 2
+    monkeypatch.setenv("SPOTLIB_THREADS", "many")
+    assert threads_for_a_fold() == 1
 
 
 def test_same_seed_same_row(groups, outcome):
     again, _ = run_fold(*groups, SMALL)
-    timeless = [{k: v for k, v in row.items() if k != "train_seconds"} for row in (again, outcome[0])]
+    times = ("train_seconds", "windows_per_second")
+    timeless = [{k: v for k, v in row.items() if k not in times} for row in (again, outcome[0])]
     assert json.dumps(timeless[0]) == json.dumps(timeless[1])
 
 
@@ -79,5 +101,5 @@ def test_peaks_make_rows_of_the_same_form(groups):
 
 def test_events_survive_json(outcome):
     video = outcome[0]["videos"][0]
-    for which in ("truth", "clean", "author"):
+    for which in ("truth", "clean", "author", "author_last"):
         assert [event_to_json(e) for e in events_of(video, which)] == video[which]

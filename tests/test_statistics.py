@@ -14,6 +14,7 @@ from spotlib.errors import SpotlibError
 from spotlib.statistics import (
     Difference,
     bootstrap_f1,
+    bootstrap_seeds,
     compare_f1,
     describe_difference,
     holm,
@@ -200,3 +201,27 @@ def test_numbers_as_the_field_writes_them():
     assert [short(v) for v in (0.0, 0.996, 0.994, 1)] == [".00", "1.00", ".99", "1.00"]
     assert [short(v) for v in (-0.004, -0.25, -1)] == [".00", "-.25", "-1.00"]
     assert [signed(v) for v in (0.25, -0.25, 0.004, -0.004)] == ["+.25", "-.25", ".00", ".00"]
+
+
+def test_interval_over_seeds_and_subjects() -> None:
+    seeds = np.stack([random_table(i, n=12, skill=0.4 + 0.05 * i).to_numpy() for i in range(3)])
+    alone = bootstrap_f1(seeds.mean(axis=0))
+    both = bootstrap_seeds(seeds)
+    assert both.value == pytest.approx(alone.value)
+    assert both.high - both.low > alone.high - alone.low  # seeds add to the doubt
+    same = np.stack([seeds[0]] * 3)
+    again = bootstrap_seeds(same)
+    assert [again.low, again.high] == pytest.approx([bootstrap_f1(seeds[0]).low, bootstrap_f1(seeds[0]).high])
+    with pytest.raises(SpotlibError, match="is needed"):
+        bootstrap_seeds(seeds[0])
+
+
+def test_interval_over_seeds_and_subjects_agrees_with_a_loop() -> None:
+    seeds = np.stack([random_table(i, n=9, skill=0.4 + 0.1 * i).to_numpy() for i in range(3)])
+    rng = np.random.default_rng(5)
+    values = []
+    for _ in range(4000):
+        drawn = seeds[rng.integers(0, 3, 3)][:, rng.integers(0, 9, 9)].sum(axis=(0, 1))
+        values.append(2 * drawn[0] / (drawn[1] + drawn[2]))
+    found = bootstrap_seeds(seeds, draws=4000)
+    assert [found.low, found.high] == pytest.approx(np.percentile(values, [2.5, 97.5]), abs=0.015)

@@ -53,14 +53,14 @@ class _ShortAttention(torch.autograd.Function):
     def forward(ctx, qkv: Tensor, mask: Tensor | None, dropout: float) -> Tensor:
         q, k, v = qkv.unbind(0)  # (H, d, L, B)
         q = q * (1 / math.sqrt(q.shape[1]))
-        scores = _over_channels(q, k)  # (H, i, j, B)
+        scores = over_channels(q, k)  # (H, i, j, B)
         if mask is not None:
             scores.masked_fill_(~mask[:, :, None], -math.inf)
         weights = scores.sub_(scores.amax(2, keepdim=True)).exp_()
         total = weights.sum(2)[:, None]  # (H, 1, i, B)
         keep = torch.empty_like(weights).bernoulli_(1 - dropout).div_(1 - dropout) if dropout else None
         kept = weights if keep is None else weights * keep
-        out = _over_tokens(kept.transpose(1, 2), v).div_(total)  # (H, d, i, B)
+        out = over_tokens(kept.transpose(1, 2), v).div_(total)  # (H, d, i, B)
         ctx.save_for_backward(q, k, v, weights, keep, total, out)
         return out
 
@@ -70,18 +70,18 @@ class _ShortAttention(torch.autograd.Function):
         grad = grad / total  # (H, d, i, B), as the weights saved are not normalised
         # softmax: w (g - sum over keys of w g), and that sum is the one over channels of output x gradient
         shared = (grad * out).sum(1)[:, :, None]  # (H, i, 1, B)
-        grad_scores = _over_channels(grad, v)  # (H, i, j, B)
+        grad_scores = over_channels(grad, v)  # (H, i, j, B)
         if keep is not None:
             grad_scores.mul_(keep)
         grad_scores.sub_(shared).mul_(weights)
         result = grad.new_empty(3, *grad.shape)
-        _over_tokens(grad_scores.transpose(1, 2), k, out=result[0]).mul_(1 / math.sqrt(q.shape[1]))
-        _over_tokens(grad_scores, q, out=result[1])
-        _over_tokens(weights if keep is None else weights * keep, grad, out=result[2])
+        over_tokens(grad_scores.transpose(1, 2), k, out=result[0]).mul_(1 / math.sqrt(q.shape[1]))
+        over_tokens(grad_scores, q, out=result[1])
+        over_tokens(weights if keep is None else weights * keep, grad, out=result[2])
         return result, None, None
 
 
-def _over_channels(a: Tensor, b: Tensor) -> Tensor:
+def over_channels(a: Tensor, b: Tensor) -> Tensor:
     """(H, d, i, B), (H, d, j, B) -> (H, i, j, B): sum over channels of a[i] b[j]."""
     result = a[:, 0, :, None] * b[:, 0, None]
     for c in range(1, a.shape[1]):
@@ -89,7 +89,7 @@ def _over_channels(a: Tensor, b: Tensor) -> Tensor:
     return result
 
 
-def _over_tokens(a: Tensor, b: Tensor, *, out: Tensor | None = None) -> Tensor:
+def over_tokens(a: Tensor, b: Tensor, *, out: Tensor | None = None) -> Tensor:
     """(H, i, j, B), (H, d, i, B) -> (H, d, j, B): sum over tokens i of a[i] b[i]."""
     out = torch.mul(a[:, None, 0], b[:, :, 0, None], out=out)
     for i in range(1, a.shape[1]):

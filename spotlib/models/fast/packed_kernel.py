@@ -1,0 +1,145 @@
+"""Attention over many short sequences as Triton kernels; imported only where Triton is.
+
+A tensor core multiplies tiles of 64 rows, a sequence has 2 to 17. One program therefore packs as many whole sequences
+as fit into a tile and hides from each other what does not belong together: more arithmetic, but the kernels only
+read q, k, v and write the result once, which is what their time goes into. Rows of a sequence may lie anywhere
+(first row + token x stride), so that attention over nodes and over frames needs no rearrangement of tokens.
+Softmax weights are never stored: the gradient computes them again, dropout bits included.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+from torch import Tensor
+
+
+@triton.jit
+def _rows(LENGTH: tl.constexpr, PACKED: tl.constexpr, BLOCK: tl.constexpr, count, inner, outer_stride, token_stride):
+    """Of a tile's rows: sequence within the tile, token, sequence, row of the tensors, whether there is one."""
+    index = tl.arange(0, BLOCK)
+    local = index // LENGTH
+    token = index % LENGTH
+    sequence = tl.program_id(0) * PACKED + local
+    there = (local < PACKED) & (sequence < count)
+    row = (sequence // inner).to(tl.int64) * outer_stride + sequence % inner + token * token_stride
+    return local, token, sequence, row, there
+
+
+@triton.jit
+def _weights(
+    q, k, local, token, sequence, there, mask, seed, scale, keep_below, gain,
+    HEADS: tl.constexpr, LENGTH: tl.constexpr, MASKED: tl.constexpr, DROPOUT: tl.constexpr, EXACT: tl.constexpr,
+):  # fmt: skip
+    """Softmax weights (BLOCK, BLOCK) float32, and what dropout multiplies them with."""
+    if EXACT:
+        scores = tl.dot(q, tl.trans(k), input_precision="ieee") * scale
+    else:
+        scores = tl.dot(q, tl.trans(k)) * scale
+    seen = (local[:, None] == local[None, :]) & there[:, None] & there[None, :]
+    if MASKED:
+        seen = seen & (tl.load(mask + token[:, None] * LENGTH + token[None, :]) != 0)
+    scores = tl.where(seen, scores, -1e30)
+    weights = tl.where(seen, tl.exp(scores - tl.max(scores, 1)[:, None]), 0.0)
+    total = tl.sum(weights, 1)
+    weights = weights / tl.where(total > 0, total, 1.0)[:, None]
+    factor = tl.full(weights.shape, 1.0, tl.float32)
+    if DROPOUT:  # spotlib.models.fast.counter_dropout.mixed, on unsigned numbers
+        place = ((sequence[:, None] * HEADS + tl.program_id(1)) * LENGTH + token[:, None]) * LENGTH + token[None, :]
+        h = place.to(tl.uint32) * 0x9E3779B1
+        h = (h ^ (h >> 15) ^ tl.load(seed).to(tl.uint32, bitcast=True)) * 0x85EBCA6B
+        h = (h ^ (h >> 13)) * 0xC2B2AE35
+        h = h ^ (h >> 16)
+        factor = tl.where((h & 0x7FFFFFFF) < keep_below, gain, 0.0)
+    return weights, factor
+
+
+@triton.jit
+def _forward(
+    qkv, out, mask, seed, count, inner, outer_stride, token_stride, scale, keep_below, gain,
+    HEADS: tl.constexpr, WIDTH: tl.constexpr, LENGTH: tl.constexpr, PACKED: tl.constexpr, BLOCK: tl.constexpr,
+    MASKED: tl.constexpr, DROPOUT: tl.constexpr, EXACT: tl.constexpr,
+):  # fmt: skip
+    local, token, sequence, row, there = _rows(LENGTH, PACKED, BLOCK, count, inner, outer_stride, token_stride)
+    channel = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
+    at = qkv + row[:, None] * (3 * HEADS * WIDTH) + channel[None, :]
+    q = tl.load(at, mask=there[:, None], other=0.0)
+    k = tl.load(at + HEADS * WIDTH, mask=there[:, None], other=0.0)
+    v = tl.load(at + 2 * HEADS * WIDTH, mask=there[:, None], other=0.0)
+    weights, factor = _weights(
+        q, k, local, token, sequence, there, mask, seed, scale, keep_below, gain,
+        HEADS, LENGTH, MASKED, DROPOUT, EXACT,
+    )  # fmt: skip
+    used = (weights * factor).to(v.dtype)
+    if EXACT:
+        result = tl.dot(used, v, input_precision="ieee")
+    else:
+        result = tl.dot(used, v)
+    to = out + row[:, None] * (HEADS * WIDTH) + channel[None, :]
+    tl.store(to, result.to(out.dtype.element_ty), mask=there[:, None])
+
+
+@triton.jit
+def _backward(
+    qkv, grad, to_qkv, mask, seed, count, inner, outer_stride, token_stride, scale, keep_below, gain,
+    HEADS: tl.constexpr, WIDTH: tl.constexpr, LENGTH: tl.constexpr, PACKED: tl.constexpr, BLOCK: tl.constexpr,
+    MASKED: tl.constexpr, DROPOUT: tl.constexpr, EXACT: tl.constexpr,
+):  # fmt: skip
+    local, token, sequence, row, there = _rows(LENGTH, PACKED, BLOCK, count, inner, outer_stride, token_stride)
+    channel = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
+    offset = row[:, None] * (3 * HEADS * WIDTH) + channel[None, :]
+    q = tl.load(qkv + offset, mask=there[:, None], other=0.0)
+    k = tl.load(qkv + offset + HEADS * WIDTH, mask=there[:, None], other=0.0)
+    v = tl.load(qkv + offset + 2 * HEADS * WIDTH, mask=there[:, None], other=0.0)
+    g = tl.load(grad + row[:, None] * (HEADS * WIDTH) + channel[None, :], mask=there[:, None], other=0.0)
+    weights, factor = _weights(
+        q, k, local, token, sequence, there, mask, seed, scale, keep_below, gain,
+        HEADS, LENGTH, MASKED, DROPOUT, EXACT,
+    )  # fmt: skip
+    used = (weights * factor).to(v.dtype)
+    if EXACT:
+        to_v = tl.dot(tl.trans(used), g, input_precision="ieee")
+        to_weights = tl.dot(g, tl.trans(v), input_precision="ieee") * factor
+    else:
+        to_v = tl.dot(tl.trans(used), g)
+        to_weights = tl.dot(g, tl.trans(v)) * factor
+    to_scores = weights * (to_weights - tl.sum(to_weights * weights, 1)[:, None]) * scale
+    to_scores = to_scores.to(k.dtype)
+    if EXACT:
+        to_q = tl.dot(to_scores, k, input_precision="ieee")
+        to_k = tl.dot(tl.trans(to_scores), q, input_precision="ieee")
+    else:
+        to_q = tl.dot(to_scores, k)
+        to_k = tl.dot(tl.trans(to_scores), q)
+    kind = to_qkv.dtype.element_ty
+    tl.store(to_qkv + offset, to_q.to(kind), mask=there[:, None])
+    tl.store(to_qkv + offset + HEADS * WIDTH, to_k.to(kind), mask=there[:, None])
+    tl.store(to_qkv + offset + 2 * HEADS * WIDTH, to_v.to(kind), mask=there[:, None])
+
+
+def _launch(kernel, tensors: tuple[Tensor, ...], mask: Tensor | None, seed: Tensor | None, plan: dict) -> None:
+    length, heads, width = plan["length"], plan["heads"], plan["width"]
+    block = max(16, triton.next_power_of_2(length)) if length > 32 else plan.get("block", 64)
+    packed = block // length
+    grid = (triton.cdiv(plan["count"], packed), heads)
+    first = tensors[0]
+    kernel[grid](
+        *tensors, first if mask is None else mask, first if seed is None else seed,
+        plan["count"], plan["inner"], plan["outer_stride"], plan["token_stride"],
+        width**-0.5, plan["keep_below"], plan["gain"],
+        HEADS=heads, WIDTH=width, LENGTH=length, PACKED=packed, BLOCK=block,
+        MASKED=mask is not None, DROPOUT=seed is not None, EXACT=plan["exact"],
+        num_warps=4,
+    )  # fmt: skip
+
+
+def forward(qkv: Tensor, out: Tensor, mask: Tensor | None, seed: Tensor | None, plan: dict) -> None:
+    """Write the attention of ``qkv`` (M, 3 H d) into ``out`` (M, H d); contiguous, on one device."""
+    _launch(_forward, (qkv, out), mask, seed, plan)
+
+
+def backward(
+    qkv: Tensor, grad: Tensor, to_qkv: Tensor, mask: Tensor | None, seed: Tensor | None, plan: dict
+) -> None:  # fmt: skip
+    """Write the gradient of ``qkv`` into ``to_qkv``, given that of the result."""
+    _launch(_backward, (qkv, grad, to_qkv), mask, seed, plan)

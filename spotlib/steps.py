@@ -1,0 +1,160 @@
+"""The two functions that training consists of on a device, loss of a batch and scores of frames, and how to have them.
+
+Whatever a machine cannot do (compile, Triton) is replaced by the plain way and told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.utils import deterministic as _deterministic
+
+from spotlib.labels import FrameTargets
+from spotlib.losses import spotting_loss
+from spotlib.models import build_model
+from spotlib.models.fast import trainer
+from spotlib.models.fast.packed import PackedForward, site_seeds
+from spotlib.models.fast.packed_attention import Backend, triton_agrees
+from spotlib.models.options import loss_options, model_options
+from spotlib.models.spotformer import SpotFormer
+
+if TYPE_CHECKING:  # any object with these attributes will do
+    from spotlib.params import Params
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How a network is trained; the result differs by rounding only, and with ``precision`` by its noise."""
+
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    compile: bool = False
+    graph: bool = False  # CUDA graphs
+    packed: bool = False  # the GPU's formulation of the network, instead of the CPU's or the reference
+    attention: Backend = "fused"
+    fold: bool = True  # BatchNorm into the weights behind it, in training too
+    deterministic: bool = True  # same seed, same machine, same numbers
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of tokens."""
+        return torch.bfloat16 if self.precision == "bfloat16" else torch.float32
+
+    @classmethod
+    def best(cls, device: torch.device) -> Speed:
+        """The fastest way known."""
+        if device.type != "cuda":
+            return cls()
+        precision: Literal["float32", "bfloat16"] = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
+        return cls(precision, compile=True, graph=True, packed=True, attention="triton")
+
+
+def network(params: Params, frames: int, nodes: int) -> nn.Module:
+    """The untrained network that ``params`` describe, for windows of ``frames`` x ``nodes``.
+
+    Two layouts have twelve nodes, so that ``params.nodes`` decides; ``nodes`` says what the windows hold.
+
+    METHOD section 3 gives the variant ``gim`` no head: its release stops at the embedding, and what was built on it is
+    not described. To be spotted with at all it needs ten scores per frame, so here it gets SpotFormer's head
+    (`spotlib.models.options`), trained by the same losses; its row measures the network's shape, not that release.
+    """
+    return build_model(params.system, frames=frames, nodes=params.nodes, **model_options(params))
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+    """Weight decay on Linear and Conv weights only: not on biases, norms or position embeddings (METHOD section 4)."""
+    decayed = [module.weight for module in model.modules() if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)]
+    chosen = {id(weight) for weight in decayed}
+    rest = [p for p in model.parameters() if id(p) not in chosen]
+    return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
+
+
+def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Speed, list[str]]:
+    """``speed`` without what this machine or network cannot do, and what that is, in words."""
+    notes = []
+    if speed.packed and not isinstance(model, SpotFormer):
+        speed = replace(speed, packed=False, compile=False, precision="float32")
+        notes.append(f"{type(model).__name__} has no packed form: trained by itself, in float32")
+    if device.type != "cuda":
+        return replace(speed, graph=False), notes
+    if speed.packed and speed.attention == "triton" and isinstance(model, SpotFormer):
+        problem = triton_agrees(model.config.heads, model.config.head_dim, speed.dtype, device)
+        if problem:
+            notes.append(f"no Triton attention: {problem}")
+            speed = replace(speed, attention="fused")
+    return speed, notes
+
+
+Objective = Callable[[Tensor, tuple[Tensor, ...], Tensor, Tensor], tuple[Tensor, Tensor]]
+Scorer = Callable[[Tensor, Tensor], Tensor]
+
+
+def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> tuple[Objective, Scorer]:
+    """What a step computes, compiled or not.
+
+    Args:
+        model: the network.
+        params: of the losses.
+        speed: how.
+        seed: int32 on the device; with the number of the step it decides what the packed form drops.
+
+    Returns:
+        The objective, from all windows (F, K, V, 2), all targets (`spotlib.material.columns_of`), the frames of a batch
+        and the number of the step to the loss and its terms (`term_names`); and the scorer, from all windows and some
+        frames to their logits (N, 10), float32.
+    """
+    packed = None
+    if speed.packed and isinstance(model, SpotFormer):
+        packed = PackedForward(model, dtype=speed.dtype, backend=speed.attention, fold=speed.fold)
+    options = loss_options(params)
+    drops = packed is not None and packed.model.config.dropout > 0
+
+    def objective(
+        windows: Tensor, columns: tuple[Tensor, ...], frames: Tensor, step: Tensor
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        of_frames = windows[frames]
+        if packed is None:
+            logits, embedding = trainer(model)(of_frames.float())
+        else:
+            logits, embedding = packed(of_frames, site_seeds(seed, step) if drops else None, training=True)
+        targets = FrameTargets(*(column[frames] for column in columns))
+        loss, terms = spotting_loss(logits, embedding, targets, **options)
+        return loss, torch.stack([loss.detach(), *(term.detach() for term in terms.values())])
+
+    def scorer(windows: Tensor, frames: Tensor) -> Tensor:
+        of_frames = windows[frames]
+        logits: Any = (model(of_frames.float()) if packed is None else packed(of_frames, training=False))[0]
+        return logits.float()
+
+    if not speed.compile:
+        return objective, scorer
+    return torch.compile(objective, dynamic=False), torch.compile(scorer, dynamic=False)
+
+
+def term_names(params: Params) -> list[str]:
+    """Names of what an objective returns beside the loss: the loss again, then its terms."""
+    whole, share = torch.zeros(2, dtype=torch.int64), torch.zeros(2)
+    targets = FrameTargets(share, share, share, share, whole, whole, whole)
+    return ["loss", *spotting_loss(torch.zeros(2, 10), torch.zeros(2, 1), targets, **loss_options(params))[1]]
+
+
+@contextlib.contextmanager
+def settings(speed: Speed) -> Iterator[None]:
+    """PyTorch's switches while something is computed: precision of products, the same numbers every time."""
+    precision, exact = torch.get_float32_matmul_precision(), torch.are_deterministic_algorithms_enabled()
+    switches: Any = _deterministic
+    warn, fill = torch.is_deterministic_algorithms_warn_only_enabled(), switches.fill_uninitialized_memory
+    torch.set_float32_matmul_precision("high" if speed.precision == "tf32" else "highest")
+    if speed.deterministic:
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        switches.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
+        torch.use_deterministic_algorithms(exact, warn_only=warn)
+        switches.fill_uninitialized_memory = fill
