@@ -24,7 +24,8 @@ def test_watched_on_a_terminal_and_in_a_notebook_only(monkeypatch):
     assert not watched()
 
 
-def test_log_lines_instead_of_a_bar(caplog, capsys):
+def test_log_lines_instead_of_a_bar(caplog, capsys, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("spotlib"), "handlers", [])  # a command that ran in this process left one
     logging.getLogger("spotlib").addHandler(caplog.handler)
     with caplog.at_level(logging.INFO, logger="spotlib"):
         assert list(progress(range(3), desc="frames", every_s=0)) == [0, 1, 2]

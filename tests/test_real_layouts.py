@@ -47,6 +47,7 @@ def test_the_one_command(disk, tmp_path):
     done = CliRunner().invoke(cli, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     run = open_run(name, overrides=NETWORK, root=root, results=tmp_path)
+    assert run.folder.name == f"{name}_twin"  # never among the results of real data
     assert run.missing("spotformer") == []
     rows = run.rows("spotformer")
     assert {row["synthetic"] for row in rows} == {True}
@@ -55,7 +56,7 @@ def test_the_one_command(disk, tmp_path):
         v["video"]: [(e["kind"], e["onset"], e["offset"]) for e in v["truth"]] for r in rows for v in r["videos"]
     }
     assert counted == true
-    tables = {path.name: path.read_text().replace("\\", "") for path in (tmp_path / name / "tables").glob("*.md")}
+    tables = {path.name: path.read_text().replace("\\", "") for path in (run.folder / "tables").glob("*.md")}
     assert tables
     convention = {"samm_lv": "unknown_onset", "cas_me2": "missing_offset", "cas_me3": "max_micro"}[name]
     for text in tables.values():
@@ -63,7 +64,7 @@ def test_the_one_command(disk, tmp_path):
     for text in (tables["videos.md"], *(text for file, text in tables.items() if file.startswith("comparison"))):
         assert convention in text
     if not notebooks:
-        assert "SYNTHETIC" in (tmp_path / name / "report.html").read_text()
+        assert "SYNTHETIC" in (run.folder / "report.html").read_text()
 
 
 def test_the_same_twin_without_files(disk):

@@ -56,7 +56,7 @@ def columns_by_content(
     if len(numeric) < 3 or not left:
         return None
     found = {"subject": left[0], "filename": filename} | ({} if kind is None else {"type": kind})
-    frames = _frames(columns, numeric)
+    frames = _published(columns, filename) or _frames(columns, numeric)
     if frames is None:
         return Header(first - 1, found, FRAMES)
     found |= dict(zip(FRAMES, frames, strict=True))
@@ -83,6 +83,19 @@ def _is_running(column: Column) -> bool:
     values = [number(cell) for cell in column]
     steps = [b - a for a, b in pairwise(values) if a is not None and b is not None]
     return len(steps) >= 2 and len(steps) == len(values) - 1 and set(steps) == {1}
+
+
+def _published(columns: Sequence[Column], filename: int) -> tuple[int, int, int] | None:
+    """The places of the published table, if AUs stand where they should: then no column was added before them."""
+    frames, aus = (filename + 1, filename + 2, filename + 3), filename + 4
+    if aus >= len(columns) or _share(columns[aus], _is_aus) < 0.5 or _is_duration(columns, aus, frames):
+        return None
+    rows = list(zip(*([number(cell) for cell in columns[c]] for c in frames), strict=True))
+    wrong = sum(not _in_order(*row) for row in rows)
+    small = any(max((row[k] or 0 for row in rows), default=0) < SMALL for k in range(3))
+    if small and len(rows) >= FEW:
+        return None
+    return frames if wrong <= max(1, (1 - CONVINCING) * len(rows)) and not _is_running(columns[aus]) else None
 
 
 def _frames(columns: Sequence[Column], numeric: Sequence[int]) -> tuple[int, int, int] | None:

@@ -26,7 +26,7 @@ def write_video(pictures, name, n=70, **kwargs):
 @pytest.fixture
 def root(tmp_path):
     """Three videos, one without events, and the table beside their folder, as unpacked."""
-    root = tmp_path / "x" / "SAMM"
+    root = tmp_path / "w" / "x" / "SAMM"  # the loader looks at three folders above: none of another test
     for name in ("006_1", "006_2", "037_4"):
         write_video(root / "SAMM_longvideos", name)
     samm_table(root / "SAMM_LongVideos_V2_Release.xlsx", ROWS)

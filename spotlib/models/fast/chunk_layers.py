@@ -54,7 +54,7 @@ class Embed(Function):
             for c in chunks:
                 to_out = grad[c] if kept[c] is None else grad[c] * kept[c]
                 to_weight.addmm_(to_out.t(), motion[c])
-                to_table += to_out.view(-1, layout.windows, dim).sum(1)
+                to_table += to_out.reshape(-1, layout.windows, dim).sum(1)
             return to_weight, to_table
 
         to_weight, to_table = summed(crew().share(of, layout.chunks))

@@ -43,7 +43,7 @@ def _weights(
     weights = tl.where(seen, tl.exp(scores - tl.max(scores, 1)[:, None]), 0.0)
     total = tl.sum(weights, 1)
     weights = weights / tl.where(total > 0, total, 1.0)[:, None]
-    factor = tl.full(weights.shape, 1.0, tl.float32)
+    factor = tl.where(seen, 1.0, 0.0)
     if DROPOUT:  # spotlib.models.fast.counter_dropout.mixed, on unsigned numbers
         place = ((sequence[:, None] * HEADS + tl.program_id(1)) * LENGTH + token[:, None]) * LENGTH + token[None, :]
         h = place.to(tl.uint32) * 0x9E3779B1
