@@ -62,7 +62,7 @@ def test_the_one_command(disk, tmp_path):
     for text in tables.values():
         assert "SYNTHETIC" in text
     for text in (tables["videos.md"], *(text for file, text in tables.items() if file.startswith("comparison"))):
-        assert convention in text
+        assert convention in text, text
     if not notebooks:
         assert "SYNTHETIC" in (run.folder / "report.html").read_text()
 

@@ -28,9 +28,10 @@ def convention(rows: Sequence[Row]) -> str:
         values = [row["key"]["params"][name] for row in rows if name in row.get("key", {}).get("params", {})]
         if any(value != values[0] for value in values):
             chosen.append(f"{name} as given in each line")
-        elif values and values[0] is not None:
-            chosen.append(f"{name} = {values[0]}")
-    base = "the twin's own schedule, exact" if is_synthetic(rows) else "the data set's annotation"
+        elif values:
+            chosen.append(f"{name} = {'none' if values[0] is None else values[0]}")
+    schedule = "the twin's schedule as its annotator wrote it" if chosen else "the twin's own schedule, exact"
+    base = schedule if is_synthetic(rows) else "the data set's annotation"
     return "; ".join([base, *chosen])
 
 
