@@ -47,6 +47,11 @@ class Bank:
         self.clips, self.device = list(clips), device
         ends = np.cumsum([clip.n_frames for clip in clips])
         self.bases = {(c.subject, c.name): int(end) - c.n_frames for c, end in zip(clips, ends, strict=True)}
+        if len(self.bases) < len(clips):
+            twice = next(
+                c.name for i, c in enumerate(clips) if (c.subject, c.name) in {(d.subject, d.name) for d in clips[:i]}
+            )
+            raise SpotlibError(f"video {twice} is given twice; give every video once")
         windows = clips[0].windows if len(clips) == 1 else np.concatenate([clip.windows for clip in clips])
         self.windows = torch.from_numpy(np.ascontiguousarray(windows)).to(device)  # (F, K, V, 2)
         of_clips = [frame_targets(clip.events, clip.n_frames) for clip in clips]

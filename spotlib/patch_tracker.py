@@ -20,8 +20,8 @@ import numpy as np
 #: patches of 17 frames are read for every frame, and reading them is what takes long. Sensors are a hundred times
 #: noisier than a step.
 GREY = 64
-#: half side of a patch; 24 x 24 px at an inter-ocular distance of about 90 px
-HALF = 12
+#: half side of a patch; 20 x 20 px at an inter-ocular distance of about 90 px
+HALF = 10
 SIDE = 2 * HALF
 #: px; a search ends at a smaller step
 STEP_END = 0.05
@@ -29,6 +29,12 @@ STEP_END = 0.05
 DAMPING = 150.0
 #: largest step of one iteration, px
 STEP_MAX = 2.5
+#: where skin is stretched, patches beside a landmark move less than it does: there the longest half of them counts, as
+#: METHOD takes the longest vectors of a patch; not at all for motions up to the first length (px), where the longest
+#: are the noisiest, and fully from the second on
+STRETCH = (0.5, 1.5)
+#: how much of the way from what most patches say to what the longest half of them says
+STRETCH_SHARE = 0.5
 #: a track is in doubt below this correlation, and dropped below that one
 DOUBT = 0.80
 DROP = 0.50
@@ -52,7 +58,7 @@ CELL = FLAT + STRIDE + 1
 def _window() -> np.ndarray:
     """Weights of the patch's pixels, (FLAT,), mean 1: a wide Gaussian, since pixels near the rim move otherwise."""
     r = np.arange(-HALF, HALF) + 0.5
-    one = np.exp(-0.5 * (r / (0.7 * HALF)) ** 2)
+    one = np.exp(-0.5 * (r / (0.6 * HALF)) ** 2)
     two = np.outer(one, one)
     flat = np.zeros(FLAT, np.float32)
     flat[: SIDE * STRIDE].reshape(SIDE, STRIDE)[:, :SIDE] = two / two.mean()
@@ -339,7 +345,7 @@ def coarse_steps(previous, current, origin_p, origin_c, points, guess, step):
             start = correlation(later, ox + dx * f, oy + dy * f, grey, hessian, cell)
             if not have:
                 moved = correlation(later, ox + guess[p, 0] * f, oy + guess[p, 1] * f, grey, hessian, cell)
-                if moved > start:
+                if moved > start + 1e-4:  # equal pictures have not moved
                     dx, dy, start = guess[p, 0], guess[p, 1], moved
                 have = True
             gx, gy, found = search(later, ox, oy, dx * f, dy * f, grey, slope, hessian, 8, cell, sums)
@@ -367,10 +373,30 @@ def _middle(values, n):
 
 
 @_jit
-def _follow(image, origin, positions, greys, slopes, hessians, usable, x0, y0, rounds, found, values, cell, sums):
+def _longest_half(values, n):
+    """Mean of the longer half of the ``n`` motions (values[0], values[1]); of an odd number the middle one, too."""
+    total_x, total_y, kept = 0.0, 0.0, 0
+    for i in range(n):
+        length = values[0, i] ** 2 + values[1, i] ** 2
+        longer = 0
+        for j in range(n):
+            other = values[0, j] ** 2 + values[1, j] ** 2
+            longer += other > length or (other == length and j < i)
+        if 2 * longer < n:
+            total_x += values[0, i]
+            total_y += values[1, i]
+            kept += 1
+    return total_x / kept, total_y / kept
+
+
+@_jit
+def _follow(
+    image, origin, positions, greys, slopes, hessians, usable, stretched, x0, y0, rounds, found, values, cell, sums
+):
     """Follow S patches into ``image`` from one start; ``found`` (S, 3): dx, dy, correlation.
 
-    Returns what most of them say: dx, dy, correlation (-1 if none could be followed).
+    Returns what most of them say, or the longest half where skin is ``stretched``: dx, dy, correlation (-1 if none
+    could be followed).
     """
     best = np.float32(-1)
     for s in range(len(positions)):
@@ -393,7 +419,13 @@ def _follow(image, origin, positions, greys, slopes, hessians, usable, x0, y0, r
             for c in range(3):
                 values[c, n] = found[s, c]
             n += 1
-    return _middle(values[0], n), _middle(values[1], n), _middle(values[2], n)
+    tx, ty = _longest_half(values, n) if stretched else (0.0, 0.0)
+    dx, dy = _middle(values[0], n), _middle(values[1], n)
+    if stretched:
+        share = min(max((math.hypot(dx, dy) - STRETCH[0]) / (STRETCH[1] - STRETCH[0]), 0.0), 1.0)
+        dx += STRETCH_SHARE * share * (tx - dx)
+        dy += STRETCH_SHARE * share * (ty - dy)
+    return dx, dy, _middle(values[2], n)
 
 
 @_jit
@@ -458,15 +490,16 @@ def _nose_motion(found, top_share, fallback, head):
 
 @_jit
 def advance(
-    image, origin, slots, starts, positions, greys, slopes, hessians, usable, places, previous, step, leash, top_share,
-    track, quality, head,
+    image, origin, slots, starts, stretched, positions, greys, slopes, hessians, usable, places, previous, step, leash,
+    top_share, track, quality, head,
 ):  # fmt: skip
     """Bring the tracks of open frames to the newest one.
 
     slots (n,): ring slots of those frames, the newest frame's last. starts (P+2,): the patches of point p are
-    starts[p]:starts[p+1]; the last group is the nose. places (R, P+1, 2): the points by the landmarks. previous: slot
-    of the frame before the newest. step (P+1, 2): motion from that one, from its pyramid. track (R, P+1, 2): motion so
-    far, updated. Fills quality (R, P+1), 0 for lost tracks, and head (R, 2): METHOD's head motion.
+    starts[p]:starts[p+1]; the last group is the nose. stretched (P+1,) bool: see `STRETCH`. places (R, P+1, 2): the
+    points by the landmarks. previous: slot of the frame before the newest. step (P+1, 2): motion from that one, from
+    its pyramid. track (R, P+1, 2): motion so far, updated. Fills quality (R, P+1), 0 for lost tracks, and head (R, 2):
+    METHOD's head motion.
     """
     n_points = len(starts) - 2
     most = len(positions[0])
@@ -490,14 +523,14 @@ def advance(
             found = one[a:b]
             dx, dy, q = _follow(
                 image, origin, positions[slot, a:b], greys[slot, a:b], slopes[slot, a:b],
-                hessians[slot, a:b], usable[slot, a:b],
+                hessians[slot, a:b], usable[slot, a:b], stretched[p],
                 x0, y0, few, found, values, cell, sums,
             )  # fmt: skip
             far = math.hypot(dx - mx, dy - my) > leash
             if q < DOUBT or far:  # try again from where the landmarks are
                 ex, ey, eq = _follow(
                     image, origin, positions[slot, a:b], greys[slot, a:b], slopes[slot, a:b],
-                hessians[slot, a:b], usable[slot, a:b],
+                hessians[slot, a:b], usable[slot, a:b], stretched[p],
                     mx, my, many, two[a:b], values, cell, sums,
                 )  # fmt: skip
                 near = math.hypot(ex - mx, ey - my) <= leash

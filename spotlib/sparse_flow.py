@@ -24,6 +24,8 @@ TRACK_D = 32.0
 #: offsets of the patches of a point, px at TRACK_D: a cross for what may become a node, less for the others
 CROSS = ((-10, 0), (10, 0), (0, -10), (0, 10))
 TRIPLE = ((-6, -4), (6, -4), (0, 7))
+#: points around which skin is stretched: corners of the mouth and lower lip
+STRETCHED = ("48", "54", "57")
 #: patches on the nose (METHOD's head motion): columns and rows of a grid between the rims of the nose-tip patch
 NOSE_GRID = (2, 4)
 NOSE_REACH = 13.0
@@ -166,6 +168,7 @@ class SparseExtractor:
         self._places = np.zeros((n, len(self.names) + 1, 2))
         self._track_px = getattr(self, "_track_px", np.zeros((n, len(self.names) + 1, 2)))  # px of the frame
         self._offsets = np.concatenate([_offsets(name) for name in self.names])
+        self._stretched = np.array([name in STRETCHED for name in self.names] + [False])
         self._owner = np.repeat(np.arange(len(self.names)), per_point)
 
     def _show(self, grey: np.ndarray, opened: _Open) -> None:
@@ -211,9 +214,9 @@ class SparseExtractor:
         leash = LEASH * scale / newest.scale * self.crop.size / (2 * self.crop.side)
         advance(
             self._images[0][newest.slot], self._origins[newest.slot],
-            np.array([*(opened.slot for opened in open_frames), newest.slot]), self._starts, self._positions,
-            self._patch_greys, self._patch_slopes, self._hessians, self._usable, self._places, previous.slot, step,
-            leash, NOSE_TOP_SHARE, track, quality, heads,
+            np.array([*(opened.slot for opened in open_frames), newest.slot]), self._starts, self._stretched,
+            self._positions, self._patch_greys, self._patch_slopes, self._hessians, self._usable, self._places,
+            previous.slot, step, leash, NOSE_TOP_SHARE, track, quality, heads,
         )  # fmt: skip
         self._track_px = track / scale
         for opened in open_frames:

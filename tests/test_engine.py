@@ -12,6 +12,7 @@ import torch
 from spotlib import engine as engine_module
 from spotlib import steps
 from spotlib.engine import Engine
+from spotlib.errors import SpotlibError
 from spotlib.material import Bank, Material
 from spotlib.params import Params
 from spotlib.steps import Speed, settings, term_names
@@ -64,6 +65,11 @@ def test_a_bank_is_shared_by_folds(clips, bank):
     assert curve(clips[1:], bank=bank) == curve(clips[1:])
     frames = bank.frames(clips[1:])
     assert frames.tolist() == list(range(240, 720))
+
+
+def test_a_video_given_twice_is_told(clips):
+    with pytest.raises(SpotlibError, match="video s1_0 is given twice"):
+        Bank([*clips, clips[1]], device=CPU)
 
 
 def test_half_precision_windows_are_trained_on(clips):

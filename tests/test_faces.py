@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from spotlib.actor.pose import Pose
 from spotlib.errors import SpotlibError
 from spotlib.faces import FaceTracker, LandmarkSmoother, detect_whole, face_box, gaps, predict, track
 from spotlib.intervals import Interval
 from spotlib.video import open_video
 from tests.real_clips import real_clip
-from tests.scenes import moving_scene
+from tests.scenes import moving_scene, scene
 
 
 def empty(like: np.ndarray) -> np.ndarray:
@@ -89,6 +90,16 @@ def test_a_covered_face_is_a_gap() -> None:
     assert not found.valid[12:24].any()
     assert found.valid[:12].all()
     assert found.valid[24:].all()
+
+
+def test_a_face_that_turns_away_is_lost_when_the_detector_loses_it() -> None:
+    turns = [Pose(yaw=1.3 * np.sin(a)) for a in np.linspace(0, np.pi, 60)]
+    turning = scene(np.zeros((60, 52)), turns)
+    found = track(turning.pictures)
+    seen = np.array([bool(detect_whole(picture)) for picture in turning.pictures])
+    assert len(found.gaps) == 1
+    assert abs(found.gaps[0].onset - np.flatnonzero(~seen)[0]) <= 2
+    assert abs(found.gaps[0].offset - np.flatnonzero(~seen)[-1]) <= 2
 
 
 def test_a_face_that_jumps_is_not_tracked_through_the_cut() -> None:

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
+from spotlib.actor.pose import Pose
 from spotlib.flow import CROPS, CropSpec, Extractor, FarnebackExtractor, FrameMotion, top_mean
 from spotlib.points import LAYOUTS, N_POINTS, NODES, POINT_NAMES, layout_indices, point_positions
 from spotlib.swmro import make_extractor
-from tests.scenes import Scene, brow_scene, moving_scene
+from tests.scenes import Scene, brow_scene, moving_scene, scene, weights_of
 
 BOTH = pytest.mark.parametrize("name", ["lk", "farneback"])
 N_NODES = len(NODES)
@@ -129,6 +130,21 @@ def test_the_fast_extractor_is_not_behind_the_reference_at_any_gap() -> None:
     reference, _ = measured("farneback")
     for gap in range(1, 17):
         assert np.nanmean(fast[:, gap]) <= np.nanmean(reference[:, gap]) + 0.01, gap
+
+
+def test_a_smile_is_measured_as_well_as_by_the_reference() -> None:
+    """Skin stretches at the corners of the mouth: a patch there moves less than the corner itself."""
+    rise = np.linspace(0, 0.2, 7)
+    smile = scene(weights_of({"mouthSmileLeft": rise, "mouthSmileRight": rise}), [Pose()] * 7)
+    scale = 256 / np.diff(CropSpec().box(smile.truth[0])[[0, 2]])
+    true = point_positions(smile.truth[6] - smile.truth[0])[6:N_NODES] * scale
+    assert np.linalg.norm(true, axis=1).max() > 5
+    away = {}
+    for name in ("lk", "farneback"):
+        first = run(make_extractor(name, max_gap=6), smile)[0]
+        away[name] = np.linalg.norm(first.flow[6, 6:N_NODES] - true, axis=1)
+    assert away["lk"].mean() < away["farneback"].mean()
+    assert (away["lk"] < 0.2 * np.linalg.norm(true, axis=1) + 0.1).all()
 
 
 def test_tracks_do_not_drift_with_the_gap() -> None:

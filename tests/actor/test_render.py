@@ -13,8 +13,10 @@ import dlib
 import numpy as np
 import pytest
 
+import spotlib.actor.stage
 from spotlib.actor.face import Actor, Light, Pose
 from spotlib.actor.identity import sample_identity
+from spotlib.actor.render import draw, rasterise
 from tests.actor.test_face import weights
 
 REST = np.zeros(52)
@@ -110,6 +112,36 @@ def test_the_backdrop_stands_still(actor: Actor) -> None:
     still, moved = actor.render(REST, Pose()), actor.render(weights(browDown=1.0), Pose(yaw=0.05))
     np.testing.assert_array_equal(still[:200, :60], moved[:200, :60])
     np.testing.assert_array_equal(still[:200, -60:], moved[:200, -60:])
+
+
+def test_bands_leave_no_seam(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The picture is drawn in bands; against all triangles filled in one go, the same pixels show the backdrop."""
+    seen: dict[str, object] = {}
+
+    def spy(*args: np.ndarray, **options: object) -> np.ndarray:
+        seen.update(options, screen=args[0], triangles=args[1], double_sided=args[2])
+        return draw(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(spotlib.actor.stage, "draw", spy)
+    image = actor.render(weights(jawOpen=0.3), Pose(yaw=0.3, ty=0.2), light=Light(gain=1.1))
+    depth, owner = np.full((960, 1280), -np.inf, np.float32), np.full((960, 1280), -1, np.int32)
+    rasterise(seen["screen"], seen["triangles"], seen["double_sided"], depth, owner)  # type: ignore[arg-type]
+    covered = (owner >= 0).reshape(480, 2, 640, 2).any((1, 3))
+    table = seen["table"]
+    assert isinstance(table, np.ndarray)
+    wall = np.asarray(seen["backdrop"]) * np.float32(1.1)
+    wall = (table[np.clip((wall * np.float32(len(table) / 2)).astype(int), 0, len(table) - 1)] + 0.5).astype(np.uint8)
+    assert 0.2 < covered.mean() < 0.8
+    np.testing.assert_array_equal(image[~covered], wall[~covered])
+    assert (image[covered] != wall[covered]).any(1).mean() > 0.98
+
+
+@pytest.mark.parametrize("samples", [1, 3, 4])
+def test_more_samples_give_the_same_picture_but_for_its_edges(actor: Actor, samples: int) -> None:
+    other = Actor(sample_identity(4), supersample=samples).render(REST, Pose())
+    away = np.abs(other.astype(int) - actor.render(REST, Pose()))
+    assert np.median(away) <= 2
+    assert (away.max(2) > 30).mean() < 0.02
 
 
 def test_the_gaze_moves_the_irises_only(actor: Actor) -> None:
