@@ -41,6 +41,7 @@ def cli(verbose: bool) -> None:
 @click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be repeated.")
 @click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
 @click.option("--workers", type=int, help="Processes (default: one per core).")
+@click.option("--device", default="auto", show_default=True, help="What trains: auto, cpu, cuda or cuda:0.")
 @click.option(
     "--tables", metavar="all|T4,T6", help="Instead of the report: these tables T1 to T13, and all their rows."
 )
@@ -63,6 +64,7 @@ def run(
     overrides: tuple[str, ...],
     results: str | None,
     workers: int | None,
+    device: str,
     tables: str | None,
     from_rows: str | None,
     notebooks: tuple[str, ...],
@@ -71,6 +73,7 @@ def run(
 
     What was computed before under the same code, parameters and data is not computed again.
     """
+    from spotlib.devices import find_devices
     from spotlib.jobs import worker_count
     from spotlib.params import parse_override
     from spotlib.runner import open_run
@@ -91,8 +94,11 @@ def run(
         "annotations": str(Path(annotations).absolute()) if annotations else None,
         "results": results,
         "workers": workers,
+        "device": device if device != "auto" else None,
     }
-    the_run = open_run(dataset, overrides=changes, **steering)
+    if device != "auto":
+        find_devices(device)
+    the_run = open_run(dataset, overrides=changes, **{k: v for k, v in steering.items() if v is not None})
     if from_rows is not None:
         from spotlib.paper import from_rows as remake
 

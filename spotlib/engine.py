@@ -181,7 +181,8 @@ class Engine:
         starts = self._order.index_select(0, self._at).view(-1)  # (B,)
         frames = (starts[:, None] + self._within).view(-1)  # (B 16,)
         self.optimiser.zero_grad(set_to_none=True)
-        loss, terms = self._objective(self.bank.windows, columns_of(self.bank.targets), frames, self._step_number)
+        targets = tuple(column[frames] for column in columns_of(self.bank.targets))
+        loss, terms = self._objective(self.bank.windows[frames], targets, self._step_number)
         loss.backward()
         self.optimiser.step()
         self._sums += terms
@@ -190,7 +191,7 @@ class Engine:
 
     @torch.no_grad()
     def _score_step(self) -> None:
-        self._answer = self._scorer(self.bank.windows, self._asked)
+        self._answer = self._scorer(self.bank.windows[self._asked])
 
     def _run(self, name: str, step: Callable[[], None]) -> None:
         graph = self._graphs.get(name)

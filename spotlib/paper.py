@@ -11,6 +11,7 @@ from spotlib.rows import dataset_name
 from spotlib.runner import Run
 from spotlib.tables.registry import SEEDS, build_all, chosen, needs_of, tag
 from spotlib.tables.table import Table
+from spotlib.training_jobs import train_all
 from spotlib.variants import longest_gap
 
 
@@ -39,13 +40,16 @@ def compute(run: Run, names: str = "all", *, seeds: Sequence[int] = SEEDS) -> li
 
     ``names``: "all" or some, as "T4,T6". Rows that exist are not computed again.
     """
-    rows: list[dict[str, Any]] = []
     work = groups(run, names, seeds=seeds)
-    for number, (part, overrides, variants) in enumerate(work, 1):
+    for part, overrides, variants in work:
         changed = ", ".join(f"{name} {value}" for name, value in {"seed": part.params.seed, **overrides}.items())
-        log.info("rows, part %d of %d: %s; %s", number, len(work), changed, ", ".join(variants))
-        rows += tag(part.train(*variants), overrides=overrides, profile=run.profile)
-    return rows
+        log.info("rows with %s: %s", changed, ", ".join(variants))
+    train_all([(part, variants) for part, _, variants in work])
+    return [
+        row
+        for part, overrides, variants in work
+        for row in tag(part.rows(*variants), overrides=overrides, profile=run.profile)
+    ]
 
 
 def tables(run: Run, rows: Sequence[dict[str, Any]], names: str = "all") -> tuple[list[Table], dict[str, str]]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from spotlib.bundle import Bundle
 from spotlib.errors import SpotlibError
-from spotlib.store import RowStore
-from spotlib.units import compute
+from spotlib.store import RowStore, canonical
+from spotlib.units import compute, compute_together
 
 
 @functools.lru_cache(maxsize=1)
@@ -24,48 +24,68 @@ def _opened(folder: str) -> Bundle:
     return Bundle(folder)
 
 
-def _job(folder: str, number: int, out: str, device: str, beat: Callable[[float, float], None]) -> tuple[str, str]:
+def _libraries() -> dict[str, str]:
     import numpy
     import torch
 
-    bundle = _opened(folder)
-    unit = bundle.units[number]
-    libraries = {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": numpy.__version__}
-    return compute(
-        unit,
-        lambda subjects: bundle.clips(number, subjects),
-        RowStore(Path(out)),
-        device=device,
-        libraries=libraries,
-        beat=beat,
-    )
+    return {"python": sys.version.split()[0], "torch": torch.__version__, "numpy": numpy.__version__}
+
+
+def _job(
+    folder: str, numbers: Sequence[int], out: str, device: str, beat: Callable[[float, float], None]
+) -> list[tuple[str, str]]:
+    bundle, store = _opened(folder), RowStore(Path(out))
+    units = [bundle.units[number] for number in numbers]
+    if device == "cpu" or units[0].params.system == "peaks":
+        return [
+            compute(
+                unit, functools.partial(bundle.clips, number), store, device="cpu", libraries=_libraries(), beat=beat
+            )
+            for number, unit in zip(numbers, units, strict=True)
+        ]
+    of_all = functools.partial(bundle.clips, numbers[0])
+    return list(compute_together(units, of_all, store, device=device, libraries=_libraries(), beat=beat))
+
+
+def _groups(bundle: Bundle, numbers: Sequence[int], device: str) -> list[list[int]]:
+    """Work that belongs together: on a GPU the folds of one network under one truth, else every unit by itself."""
+    if device == "cpu":
+        return [[number] for number in numbers]
+    groups: dict[str, list[int]] = {}
+    for number in numbers:
+        key = {name: value for name, value in bundle.units[number].key.items() if name not in ("fold", "subjects")}
+        groups.setdefault(canonical([bundle.units[number].variant, key]), []).append(number)
+    return list(groups.values())
 
 
 def train(folder: Path, out: Path, *, device: str = "cpu", workers: int = 1, seconds: float | None = None) -> list[str]:
     """Compute every unit of the bundle that has no row in ``out`` yet; return a line for each.
 
-    ``workers`` units at a time share the device. After ``seconds`` no further unit is begun: the same call goes on.
+    ``workers`` units (on a GPU: networks, with all their folds) at a time share the device. After ``seconds`` nothing
+    further is begun: the same call goes on.
     """
     from spotlib.jobs import run_jobs
 
     begin, lines = time.monotonic(), []
     bundle = _opened(str(folder))
     store = RowStore(out)
-    todo = [i for i, unit in enumerate(bundle.units) if store.read(unit.variant, unit.key) is None]
+    missing = [i for i, unit in enumerate(bundle.units) if store.read(unit.variant, unit.key) is None]
+    todo = _groups(bundle, missing, device)
 
-    def say(_: int, outcome: tuple[str, str]) -> None:
-        lines.append(": ".join(outcome))
-        print(f"{time.monotonic() - begin:6.0f} s  {lines[-1]}", flush=True)
+    def say(_: int, outcomes: list[tuple[str, str]]) -> None:
+        for outcome in outcomes:
+            lines.append(": ".join(outcome))
+            print(f"{time.monotonic() - begin:6.0f} s  {lines[-1]}", flush=True)
 
     if workers == 1:
-        for number in todo:
+        for numbers in todo:
             if seconds is not None and time.monotonic() - begin > seconds:
                 break
-            say(0, _job(str(folder), number, str(out), device, lambda done, total: None))
+            say(0, _job(str(folder), numbers, str(out), device, lambda done, total: None))
     else:
         while todo and (seconds is None or time.monotonic() - begin < seconds):
             now, todo = (todo, []) if seconds is None else (todo[: 4 * workers], todo[4 * workers :])
-            jobs = [(str(folder), number, str(out), device) for number in now]
+            jobs = [(str(folder), numbers, str(out), device) for numbers in now]
             run_jobs(_job, jobs, desc="folds", unit="folds", workers=workers, on_done=say)
     return lines
 

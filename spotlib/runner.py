@@ -43,7 +43,7 @@ from spotlib.provenance import CHECKOUT, code_digest, collect, git_commit, versi
 from spotlib.splits import Fold, make_folds
 from spotlib.swmro import PairMotion, gather, relative_motion
 from spotlib.training import Clip
-from spotlib.units import Unit, compute, window_options
+from spotlib.units import Unit, window_options
 from spotlib.variants import VARIANTS, get_variant
 
 # what gives pictures, by where they come from; the annotation's interpretation changes no feature
@@ -73,6 +73,7 @@ class Run:
         results: where results go (default: ``results/`` of the checkout).
         workers: processes; None: one per core.
         executor: where jobs run instead of on processes of this machine.
+        device: what trains networks: "auto" (every GPU there is, or else the CPU), "cpu", "cuda", "cuda:0".
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Run:
         results: Path | str | None = None,
         workers: int | None = None,
         executor: Executor | None = None,
+        device: str = "auto",
     ) -> None:
         self.params = params
         self.profile = profile
@@ -96,6 +98,7 @@ class Run:
         self.store = store.RowStore(self.folder / "rows")
         self.workers = workers
         self.executor = executor
+        self.device = device
         self.started = time.time()
 
     def changed(self, **values: Any) -> Run:
@@ -108,6 +111,7 @@ class Run:
             results=self.folder.parent,
             workers=self.workers,
             executor=self.executor,
+            device=self.device,
         )
         if other.params.section(DataParams) == self.params.section(DataParams):
             other.__dict__["dataset"] = self.dataset
@@ -173,7 +177,7 @@ class Run:
             frames = [self.dataset.videos[i].n_frames for i in missing]
             run_jobs(
                 _extract_job,
-                [(*self._recipe(), i, str(paths[i])) for i in missing],
+                [(*self.recipe(), i, str(paths[i])) for i in missing],
                 desc="track" if self.root else "render and track",
                 unit="frames",
                 weights=frames,
@@ -242,7 +246,7 @@ class Run:
         relevant = RELEVANT.get(self.params.dataset, ())
         return [name for name in _CONVENTIONS if name not in relevant] + list(_TWIN_ONLY if self.root else ())
 
-    def _recipe(self) -> tuple[dict[str, Any], str, str, str]:
+    def recipe(self) -> tuple[dict[str, Any], str, str, str]:
         """What another process needs to make this Run again."""
         where = (str(self.folder.parent), str(self.root or ""), str(self.annotations or ""))
         return (self.params.model_dump(mode="json"), *where)
@@ -260,17 +264,9 @@ class Run:
 
         A fold that fails becomes a row that says so; the others go on. Failed rows are tried again on the next call.
         """
-        todo = self.missing(*variants, retry_failed=retry_failed)
-        if todo:
-            paths = [str(path) for path in self.features()]
-            for unit in todo:
-                log.info("%s: computed because %s", unit.name, self.store.why(unit.variant, unit.key))
-            # keys travel with the jobs: whatever happens to the code meanwhile, a row says what was asked for
-            jobs = [(*self._recipe(), unit.variant, unit.key, paths) for unit in todo]
-            run_jobs(
-                _fold_job, jobs, desc="folds", unit="epochs", weights=[self.params.epochs] * len(jobs),
-                workers=self.workers, executor=self.executor, on_done=lambda _, said: log.info("%s: %s", *said),
-            )  # fmt: skip
+        from spotlib.training_jobs import train_all
+
+        train_all([(self, variants)], retry_failed=retry_failed)
         return self.rows(*variants)
 
     def missing(self, *variants: str, retry_failed: bool = True) -> list[Unit]:
@@ -363,6 +359,7 @@ def open_run(
     results: str | Path | None = None,
     workers: int | None = None,
     executor: Executor | None = None,
+    device: str = "auto",
 ) -> Run:
     """A :class:`Run` from a parameter file, a profile over it, and single values over both.
 
@@ -393,6 +390,7 @@ def open_run(
         results=results,
         workers=workers,
         executor=executor,
+        device=device,
     )
 
 
@@ -417,7 +415,8 @@ def _run_of(values: str, results: str, root: str, annotations: str) -> Run:
     return Run(make_params(json.loads(values)), results=results, root=root or None, annotations=annotations or None)
 
 
-def _remade(values: dict[str, Any], *where: str) -> Run:
+def remade(values: dict[str, Any], *where: str) -> Run:
+    """The Run whose :meth:`Run.recipe` this is, in another process."""
     return _run_of(json.dumps(values, sort_keys=True), *where)
 
 
@@ -433,7 +432,7 @@ def _extract_job(
     from spotlib.flow import CROPS
     from spotlib.swmro import PairMotion, extract
 
-    run = _remade(values, results, root, annotations)
+    run = remade(values, results, root, annotations)
     params, video = run.params, run.dataset.videos[index]
     crop = CROPS[params.crop]
     try:
@@ -491,24 +490,3 @@ def load_clips(
         gathered, valid = gather(relative, **window_options(params), name=video.name)
         clips.append(Clip(video.subject, video.name, video.fps, gathered, valid, tuple(video.events)))
     return clips
-
-
-def _fold_job(
-    values: dict[str, Any],
-    results: str,
-    root: str,
-    annotations: str,
-    variant: str,
-    key: dict[str, Any],
-    paths: Sequence[str],
-    beat: Callable[[float, float], None],
-) -> tuple[str, str]:
-    run = _remade(values, results, root, annotations)
-    unit = run.unit(variant, key["fold"], key=key)
-    return compute(
-        unit,
-        lambda subjects: load_clips(run, subjects, unit.params, paths=paths),
-        run.store,
-        libraries=versions(),
-        beat=beat,
-    )

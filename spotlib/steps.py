@@ -16,11 +16,10 @@ from torch.utils import deterministic as _deterministic
 
 from spotlib.labels import FrameTargets
 from spotlib.losses import spotting_loss
-from spotlib.models import build_model
 from spotlib.models.fast import trainer
 from spotlib.models.fast.packed import PackedForward, site_seeds
 from spotlib.models.fast.packed_attention import Backend, triton_agrees
-from spotlib.models.options import loss_options, model_options
+from spotlib.models.options import loss_options
 from spotlib.models.spotformer import SpotFormer
 
 if TYPE_CHECKING:  # any object with these attributes will do
@@ -53,26 +52,6 @@ class Speed:
         return cls(precision, compile=True, graph=True, packed=True, attention="triton")
 
 
-def network(params: Params, frames: int, nodes: int) -> nn.Module:
-    """The untrained network that ``params`` describe, for windows of ``frames`` x ``nodes``.
-
-    Two layouts have twelve nodes, so that ``params.nodes`` decides; ``nodes`` says what the windows hold.
-
-    METHOD section 3 gives the variant ``gim`` no head: its release stops at the embedding, and what was built on it is
-    not described. To be spotted with at all it needs ten scores per frame, so here it gets SpotFormer's head
-    (`spotlib.models.options`), trained by the same losses; its row measures the network's shape, not that release.
-    """
-    return build_model(params.system, frames=frames, nodes=params.nodes, **model_options(params))
-
-
-def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict]:
-    """Weight decay on Linear and Conv weights only: not on biases, norms or position embeddings (METHOD section 4)."""
-    decayed = [module.weight for module in model.modules() if isinstance(module, nn.Linear | nn.Conv1d | nn.Conv2d)]
-    chosen = {id(weight) for weight in decayed}
-    rest = [p for p in model.parameters() if id(p) not in chosen]
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": rest, "weight_decay": 0.0}]
-
-
 def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Speed, list[str]]:
     """``speed`` without what this machine or network cannot do, and what that is, in words."""
     notes = []
@@ -89,8 +68,8 @@ def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Spee
     return speed, notes
 
 
-Objective = Callable[[Tensor, tuple[Tensor, ...], Tensor, Tensor], tuple[Tensor, Tensor]]
-Scorer = Callable[[Tensor, Tensor], Tensor]
+Objective = Callable[[Tensor, tuple[Tensor, ...], Tensor], tuple[Tensor, Tensor]]
+Scorer = Callable[[Tensor], Tensor]
 
 
 def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> tuple[Objective, Scorer]:
@@ -103,9 +82,9 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
         seed: int32 on the device; with the number of the step it decides what the packed form drops.
 
     Returns:
-        The objective, from all windows (F, K, V, 2), all targets (`spotlib.material.columns_of`), the frames of a batch
-        and the number of the step to the loss and its terms (`term_names`); and the scorer, from all windows and some
-        frames to their logits (N, 10), float32.
+        The objective, from the windows (N, K, V, 2) and targets (`spotlib.material.columns_of`) of a batch and the
+        number of the step to the loss and its terms (`term_names`); and the scorer, from windows to logits (N, 10),
+        float32. They see batches only, so that what is compiled for one data set serves the next.
     """
     packed = None
     if speed.packed and isinstance(model, SpotFormer):
@@ -113,21 +92,16 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
     options = loss_options(params)
     drops = packed is not None and packed.model.config.dropout > 0
 
-    def objective(
-        windows: Tensor, columns: tuple[Tensor, ...], frames: Tensor, step: Tensor
-    ) -> tuple[Tensor, Tensor]:  # fmt: skip
-        of_frames = windows[frames]
+    def objective(windows: Tensor, columns: tuple[Tensor, ...], step: Tensor) -> tuple[Tensor, Tensor]:
         if packed is None:
-            logits, embedding = trainer(model)(of_frames.float())
+            logits, embedding = trainer(model)(windows.float())
         else:
-            logits, embedding = packed(of_frames, site_seeds(seed, step) if drops else None, training=True)
-        targets = FrameTargets(*(column[frames] for column in columns))
-        loss, terms = spotting_loss(logits, embedding, targets, **options)
+            logits, embedding = packed(windows, site_seeds(seed, step) if drops else None, training=True)
+        loss, terms = spotting_loss(logits, embedding, FrameTargets(*columns), **options)
         return loss, torch.stack([loss.detach(), *(term.detach() for term in terms.values())])
 
-    def scorer(windows: Tensor, frames: Tensor) -> Tensor:
-        of_frames = windows[frames]
-        logits: Any = (model(of_frames.float()) if packed is None else packed(of_frames, training=False))[0]
+    def scorer(windows: Tensor) -> Tensor:
+        logits: Any = (model(windows.float()) if packed is None else packed(windows, training=False))[0]
         return logits.float()
 
     if not speed.compile:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,66 @@ def compute(
     fold that cannot be trained does not end a night's work.
     """
     fold = unit.fold
+    try:
+        train, inner, test = (clips(group) for group in (fold.train, fold.inner, fold.test))
+        row, arrays = run_fold(train, inner, test, unit.params, device=device, beat=beat)
+    except Exception as error:
+        return _write(unit, store, libraries, error)
+    return _write(unit, store, libraries, row, arrays)
+
+
+def compute_together(
+    units: Sequence[Unit],
+    clips: Clips,
+    store: RowStore,
+    *,
+    device: str,
+    at_once: int = 3,
+    workers: int = 4,
+    libraries: Mapping[str, str] | None = None,
+    beat: Callable[[float, float], None] = lambda done, total: None,
+) -> Iterator[tuple[str, str]]:
+    """`compute` for ``units`` that differ in their fold only, on a GPU that holds all videos once.
+
+    ``at_once`` folds train side by side, and ``workers`` processes choose thresholds meanwhile (`spotlib.many_folds`).
+    Yields name and outcome of each as it is done.
+    """
+    import torch
+
+    from spotlib.many_folds import run_folds
+
+    if device.startswith("cuda"):  # Triton launches on the current device
+        torch.cuda.set_device(device)
+    of_fold = {unit.fold.index: unit for unit in units}
+    done = dict.fromkeys(of_fold, 0.0)
+    epochs = float(units[0].params.epochs)
+
+    def told(fold: int, epoch: float, _: float) -> None:
+        done[fold] = epoch
+        beat(sum(done.values()), epochs * len(units))
+
+    try:
+        everybody = {name for unit in units for name in (*unit.fold.train, *unit.fold.inner, *unit.fold.test)}
+        results = run_folds(
+            clips(everybody), [unit.fold for unit in units], units[0].params,
+            device=device, at_once=at_once, workers=workers, beat=told,
+        )  # fmt: skip
+        for index, row, arrays in results:
+            yield _write(of_fold.pop(index), store, libraries, row, arrays)
+    except Exception as error:  # none of the rest can be trained: no videos, no memory
+        for unit in of_fold.values():
+            yield _write(unit, store, libraries, error)
+
+
+def _write(
+    unit: Unit,
+    store: RowStore,
+    libraries: Mapping[str, str] | None,
+    row: dict[str, Any] | Exception,
+    arrays: Mapping[str, Any] | None = None,
+) -> tuple[str, str]:
+    """Write the row of ``unit``, or one that says why there is none; its name and how it went."""
+    fold = unit.fold
     head = {
         **unit.head,
         "train_subjects": list(fold.train),
@@ -77,13 +137,10 @@ def compute(
         "test_subjects": list(fold.test),
         "libraries": dict(libraries or {}),
     }
-    try:
-        train, inner, test = (clips(group) for group in (fold.train, fold.inner, fold.test))
-        row, arrays = run_fold(train, inner, test, unit.params, device=device, beat=beat)
-    except Exception as error:
-        said = f"{type(error).__name__}: {error}".splitlines()[0]
-        trimmed = "".join(traceback.format_exception(error, limit=-4)).replace(_PACKAGE, "")
+    if isinstance(row, Exception):
+        said = f"{type(row).__name__}: {row}".splitlines()[0]
+        trimmed = "".join(traceback.format_exception(row, limit=-4)).replace(_PACKAGE, "")
         store.write(unit.variant, unit.key, {**head, "status": "failed", "error": said, "traceback": trimmed})
         return unit.name, f"failed ({said})"
-    store.write(unit.variant, unit.key, {**head, **row}, arrays)
+    store.write(unit.variant, unit.key, {**head, **row}, dict(arrays or {}))
     return unit.name, f"done in {row['train_seconds']:.0f} s"

@@ -40,6 +40,7 @@ _STEERING = (
     "videos",
     "results",
     "workers",
+    "device",
 )
 
 
@@ -71,6 +72,7 @@ def notebook_run(namespace: dict[str, Any]) -> Run:
         annotations=namespace.get("annotations") or None,
         results=namespace.get("results") or None,
         workers=workers,
+        device=namespace.get("device") or "auto",
     )
 
 

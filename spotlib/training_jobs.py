@@ -1,0 +1,108 @@
+"""Training what is missing, on the processes or GPUs of this machine or wherever an executor runs.
+
+On a CPU the unit of work is a fold; on a GPU all missing folds of a network, which share what is loaded and compiled.
+Jobs take names and write rows: no array passes between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from spotlib.devices import find_devices, sharing, turn
+from spotlib.jobs import run_jobs, worker_count
+from spotlib.progress import log
+from spotlib.provenance import versions
+from spotlib.runner import Run, load_clips, remade
+from spotlib.units import Unit, compute, compute_together
+
+Recipe = tuple[dict[str, Any], str, str, str]  # see `spotlib.runner.Run.recipe`
+
+
+def train_all(parts: Sequence[tuple[Run, Sequence[str]]], *, retry_failed: bool = True) -> None:
+    """Make sure that every fold of every part's variants has its row.
+
+    parts: runs, which may differ in parameters, and names of variants. All that is missing goes through one pool, so
+    that no core or GPU waits for the last fold of a part. Workers, executor and device are those of the first run.
+    """
+    single: list[tuple[Run, Unit, list[str]]] = []
+    together: list[tuple[Run, list[Unit], list[str]]] = []
+    first = parts[0][0]
+    devices = find_devices(first.device)
+    for run, variants in parts:
+        todo = run.missing(*variants, retry_failed=retry_failed)
+        if not todo:
+            continue
+        paths = [str(path) for path in run.features()]
+        for unit in todo:
+            log.info("%s: computed because %s", unit.name, run.store.why(unit.variant, unit.key))
+        networks: dict[str, list[Unit]] = {}
+        for unit in todo:
+            if devices == ["cpu"] or unit.params.system == "peaks":  # which no GPU helps
+                single.append((run, unit, paths))
+            else:
+                networks.setdefault(unit.variant, []).append(unit)
+        together += [(run, units, paths) for units in networks.values()]
+    # keys travel with the jobs: whatever happens to the code meanwhile, a row says what was asked for
+    run_jobs(
+        _fold_job,
+        [(*run.recipe(), unit.variant, unit.key, paths) for run, unit, paths in single],
+        desc="folds", unit="epochs", weights=[run.params.epochs for run, _, _ in single],
+        workers=first.workers, executor=first.executor, on_done=lambda _, said: log.info("%s: %s", *said),
+    )  # fmt: skip
+    share = max((sharing(units[0].params) for _, units, _ in together), default=1)
+    run_jobs(
+        _gpu_job,
+        [(*run.recipe(), units[0].variant, [u.key for u in units], paths, devices) for run, units, paths in together],
+        desc="folds", unit="epochs", weights=[run.params.epochs * len(units) for run, units, _ in together],
+        workers=share * len(devices), executor=first.executor,
+    )  # fmt: skip
+
+
+def _fold_job(
+    values: dict[str, Any],
+    results: str,
+    root: str,
+    annotations: str,
+    variant: str,
+    key: dict[str, Any],
+    paths: Sequence[str],
+    beat: Callable[[float, float], None],
+) -> tuple[str, str]:
+    run = remade(values, results, root, annotations)
+    unit = run.unit(variant, key["fold"], key=key)
+    return compute(
+        unit,
+        lambda subjects: load_clips(run, subjects, unit.params, paths=paths),
+        run.store,
+        libraries=versions(),
+        beat=beat,
+    )
+
+
+def _gpu_job(
+    values: dict[str, Any],
+    results: str,
+    root: str,
+    annotations: str,
+    variant: str,
+    keys: Sequence[dict[str, Any]],
+    paths: Sequence[str],
+    devices: Sequence[str],
+    beat: Callable[[float, float], None],
+) -> None:
+    run = remade(values, results, root, annotations)
+    units = [run.unit(variant, key["fold"], key=key) for key in keys]
+    share = sharing(units[0].params)
+    with turn(devices, share) as device:
+        outcomes = compute_together(
+            units,
+            lambda subjects: load_clips(run, subjects, units[0].params, paths=paths),
+            run.store,
+            device=device,
+            workers=max(1, worker_count(None) // (share * len(devices))),
+            libraries=versions(),
+            beat=beat,
+        )
+        for said in outcomes:
+            log.info("%s: %s", *said)
