@@ -166,6 +166,7 @@ class Run:
         """Make sure that every video has its pair motions on disk; return their paths."""
         paths = [self.feature_path(i) for i in range(len(self.dataset.videos))]
         missing = [i for i, path in enumerate(paths) if not _usable(path)]
+        missing.sort(key=lambda i: -self.dataset.videos[i].n_frames)  # so that no core waits for one that began late
         if missing:
             stale = sum(1 for i in missing if list(paths[i].parent.glob(f"{glob.escape(paths[i].stem[:-12])}*.npz")))
             log.info(
@@ -463,8 +464,16 @@ def _extract_job(
 
 
 def _usable(path: Path) -> bool:
-    if not path.exists():
+    """Whether ``path`` holds features; read once per process, unless the file has changed."""
+    try:
+        state = path.stat()
+    except OSError:
         return False
+    return _read_through(path, state.st_mtime_ns, state.st_size)
+
+
+@functools.cache
+def _read_through(path: Path, changed: int, size: int) -> bool:
     try:
         load_features(path)
     except SpotlibError as error:
