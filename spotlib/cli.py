@@ -16,6 +16,7 @@ from spotlib.commands.exchange import convert
 from spotlib.commands.imports import import_command
 from spotlib.commands.pack import merge, pack
 from spotlib.commands.status import status
+from spotlib.commands.study import study
 from spotlib.commands.twin import twin
 from spotlib.errors import SpotlibError
 from spotlib.progress import log, setup_logging
@@ -185,7 +186,7 @@ def params(dataset: str) -> None:
         click.echo(f"{name}: {values[name]}{changed}" + (f"  # {field.description}" if field.description else ""))
 
 
-for _command in (doctor, twin, convert, import_command, status, pack, merge):
+for _command in (doctor, twin, convert, import_command, status, study, pack, merge):
     cli.add_command(_command)
 
 

@@ -50,6 +50,12 @@ class DataParams(_Section):
     talking: float | None = Field(
         None, ge=0, le=0.6, description="twin: share of the time spent talking (.08); a knob of difficulty"
     )
+    motion_size: float | None = Field(
+        None, gt=0, le=2.5, description="twin: all expressions so many times their size (1); a knob of difficulty"
+    )
+    noise: float | None = Field(
+        None, ge=0, le=20, description="twin: sensor noise, grey levels (1.7); a knob of difficulty"
+    )
     part: Literal["A", "C"] = Field("A", description="CAS(ME)^3: part A, or C (micro-expressions of a mock crime)")
     sampling: Literal["every_7th_round", "every_8th_floor"] = Field(
         "every_7th_round", description="SAMM-LV: which of its 200 pictures per second are used [C]"

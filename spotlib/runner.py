@@ -57,7 +57,7 @@ _FEATURE_CODE = "spotlib.swmro"
 _FOLD_CODE = ("spotlib.units", "spotlib.swmro")
 _CONVENTIONS = ("part", "sampling", "unknown_onset", "unknown_apex", "missing_offset", "max_micro", "max_macro")
 # parameters of the data that only the twins have
-_TWIN_ONLY = ("videos_per_subject", "video_seconds", "head_rotation", "talking")
+_TWIN_ONLY = ("videos_per_subject", "video_seconds", "head_rotation", "talking", "motion_size", "noise")
 
 
 class Run:

@@ -254,7 +254,7 @@ def status(
     ``results`` on the data set under ``root`` (None: its twin).
     """
     if store is None or key_of is None:
-        runs = _Runs(study, results=results, root=root)
+        runs = StudyRuns(study, results=results, root=root)
         store, key_of = store or runs.store, key_of or runs.key
     found: list[tuple[Cell, State, float]] = []
     errors: list[str] = []
@@ -294,13 +294,15 @@ def _peek(path: Path) -> dict[str, Any] | None:
     return row if isinstance(row, dict) else None
 
 
-class _Runs:
+class StudyRuns:
     """A Run per seed and change of a study, sharing what is costly."""
 
-    def __init__(self, study: Study, *, results: Path | str | None, root: Path | str | None) -> None:
+    def __init__(
+        self, study: Study, *, results: Path | str | None = None, root: Path | str | None = None, **steering: Any
+    ) -> None:
         from spotlib.runner import Run
 
-        self._make = lambda params: Run(params, results=results, root=root)
+        self._make = lambda params: Run(params, results=results, root=root, profile=study.profile, **steering)
         self._params = study.params()
         self._runs: dict[str, Any] = {}
         self._datasets: dict[str, Any] = {}
@@ -335,7 +337,7 @@ def study_rows(
     """
     from spotlib.tables.registry import tag
 
-    runs = _Runs(study, results=results, root=root)
+    runs = StudyRuns(study, results=results, root=root)
     rows: list[dict[str, Any]] = []
     for cell in plan(study):
         row, current = _find(runs.store, cell, json.loads(canonical(runs.key(cell))))

@@ -6,6 +6,7 @@ Jobs take names and write rows: no array passes between processes.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,21 +17,31 @@ from spotlib.provenance import versions
 from spotlib.runner import Run, load_clips, remade
 from spotlib.units import Unit, compute, compute_together
 
+LATER = "left for later, the time is up"
 Recipe = tuple[dict[str, Any], str, str, str]  # see `spotlib.runner.Run.recipe`
 
 
-def train_all(parts: Sequence[tuple[Run, Sequence[str]]], *, retry_failed: bool = True) -> None:
+def train_all(
+    parts: Sequence[tuple[Run, Sequence[str]]],
+    *,
+    folds: Sequence[int] | None = None,
+    retry_failed: bool = True,
+    seconds: float | None = None,
+) -> None:
     """Make sure that every fold of every part's variants has its row.
 
     parts: runs, which may differ in parameters, and names of variants. All that is missing goes through one pool, so
     that no core or GPU waits for the last fold of a part. Workers, executor and device are those of the first run.
+    folds: only these; None: all. After ``seconds`` nothing further is begun: the same call goes on.
     """
+    until = None if seconds is None else time.time() + seconds
     single: list[tuple[Run, Unit, list[str]]] = []
     together: list[tuple[Run, list[Unit], list[str]]] = []
     first = parts[0][0]
     devices = find_devices(first.device)
     for run, variants in parts:
         todo = run.missing(*variants, retry_failed=retry_failed)
+        todo = [unit for unit in todo if folds is None or unit.fold.index in folds]
         if not todo:
             continue
         paths = [str(path) for path in run.features()]
@@ -46,17 +57,24 @@ def train_all(parts: Sequence[tuple[Run, Sequence[str]]], *, retry_failed: bool 
     # keys travel with the jobs: whatever happens to the code meanwhile, a row says what was asked for
     run_jobs(
         _fold_job,
-        [(*run.recipe(), unit.variant, unit.key, paths) for run, unit, paths in single],
+        [(*run.recipe(), unit.variant, unit.key, paths, until) for run, unit, paths in single],
         desc="folds", unit="epochs", weights=[run.params.epochs for run, _, _ in single],
         workers=first.workers, executor=first.executor, on_done=lambda _, said: log.info("%s: %s", *said),
     )  # fmt: skip
     share = max((sharing(units[0].params) for _, units, _ in together), default=1)
     run_jobs(
         _gpu_job,
-        [(*run.recipe(), units[0].variant, [u.key for u in units], paths, devices) for run, units, paths in together],
+        [
+            (*run.recipe(), units[0].variant, [u.key for u in units], paths, devices, until)
+            for run, units, paths in together
+        ],
         desc="folds", unit="epochs", weights=[run.params.epochs * len(units) for run, units, _ in together],
         workers=share * len(devices), executor=first.executor,
     )  # fmt: skip
+
+
+def _late(until: float | None) -> bool:
+    return until is not None and time.time() > until
 
 
 def _fold_job(
@@ -67,10 +85,13 @@ def _fold_job(
     variant: str,
     key: dict[str, Any],
     paths: Sequence[str],
+    until: float | None,
     beat: Callable[[float, float], None],
 ) -> tuple[str, str]:
     run = remade(values, results, root, annotations)
     unit = run.unit(variant, key["fold"], key=key)
+    if _late(until):
+        return unit.name, LATER
     return compute(
         unit,
         lambda subjects: load_clips(run, subjects, unit.params, paths=paths),
@@ -89,12 +110,16 @@ def _gpu_job(
     keys: Sequence[dict[str, Any]],
     paths: Sequence[str],
     devices: Sequence[str],
+    until: float | None,
     beat: Callable[[float, float], None],
 ) -> None:
     run = remade(values, results, root, annotations)
     units = [run.unit(variant, key["fold"], key=key) for key in keys]
     share = sharing(units[0].params)
     with turn(devices, share) as device:
+        if _late(until):
+            log.info("%s: %s", variant, LATER)
+            return
         outcomes = compute_together(
             units,
             lambda subjects: load_clips(run, subjects, units[0].params, paths=paths),

@@ -59,6 +59,8 @@ def _twin(params: Params) -> Dataset:
         "seconds": params.video_seconds,
         "head_rotation": params.head_rotation,
         "talking": params.talking,
+        "motion_size": params.motion_size,
+        "noise": params.noise,
     }
     if params.dataset == "demo":
         from spotlib.datasets.twin import make_twin

@@ -85,9 +85,12 @@ class TwinSpec(Habits):
         """A copy with some fields changed; None keeps the default.
 
         With other ``seconds`` the events per video change alike, so that their density stays, unless they are
-        given. Raises SpotlibError for an unknown field (with the nearest one) and for an impossible value.
+        given. ``motion_size`` is no field: it multiplies the sizes of all expressions, and what must be visible of them
+        by the same. Raises SpotlibError for an unknown field (with the nearest one) and for an impossible value.
         """
         names = [f.name for f in dataclasses.fields(self)]
+        sized = self._sized(changes.pop("motion_size", None))
+        changes = {**sized, **changes}
         for name in changes:
             if name not in names:
                 raise SpotlibError(f"twin {self.name}: unknown parameter {name!r}{nearest(name, names)}")
@@ -97,6 +100,13 @@ class TwinSpec(Habits):
             for name in ("micro_per_video", "macro_per_video"):
                 changes.setdefault(name, _scaled(getattr(self, name), share))
         return dataclasses.replace(self, **changes)
+
+    def _sized(self, factor: float | None) -> dict[str, Any]:
+        if factor is None:
+            return {}
+        names = ("micro_size", "macro_size", "min_visible", "min_visible_macro")
+        values = {name: getattr(self, name) for name in names}
+        return {n: tuple(x * factor for x in v) if isinstance(v, tuple) else v * factor for n, v in values.items()}
 
 
 _LIMITS = (

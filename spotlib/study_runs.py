@@ -1,0 +1,63 @@
+"""Running studies: the rows that are missing, the tables, and one packed file of rows that makes them again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from spotlib.errors import SpotlibError
+from spotlib.progress import log
+from spotlib.studies import Study, StudyRuns, plan, study_rows
+from spotlib.tables.from_rows import tables_of
+from spotlib.tables.packed import pack_rows
+from spotlib.training_jobs import train_all
+
+
+def run_study(study: Study, *, seconds: float | None = None, **where: Any) -> int:
+    """Compute the rows of ``study`` that are missing, the most wanted first; return how many are still missing.
+
+    seconds: begin nothing further after so long (default: the study's ``budget_hours``). where: ``results``, ``root``,
+    ``workers``, ``device``, ``executor`` as for `spotlib.runner.Run`.
+    """
+    runs = StudyRuns(study, **where)
+    cells = plan(study)
+    parts: dict[int, tuple[Any, list[str]]] = {}
+    for cell in cells:
+        run = runs.run(cell)
+        variants = parts.setdefault(id(run), (run, []))[1]
+        if cell.variant not in variants:
+            variants.append(cell.variant)
+    if seconds is None and study.budget_hours is not None:
+        seconds = 3600 * study.budget_hours
+    folds = sorted({cell.fold for cell in cells})
+    train_all(list(parts.values()), folds=folds, seconds=seconds)
+    return sum(len([u for u in run.missing(*variants) if u.fold.index in folds]) for run, variants in parts.values())
+
+
+def pack_studies(
+    studies: Sequence[Study], *, path: Path | None = None, any_code: bool = False, **where: Any
+) -> tuple[Path, list[str]]:
+    """Pack all rows of some studies of one data set and make every table of them.
+
+    path: the packed file (default: ``rows.jsonl.gz`` in the data set's results); tables go beside it. any_code: also
+    rows that other code or libraries computed under the same parameters, as those of another machine.
+
+    Returns the packed file, and a line for each table that could not be made.
+    """
+    if len({study.dataset for study in studies}) != 1:
+        raise SpotlibError("studies of several data sets; pack those of one data set at a time")
+    rows = [row for study in studies for row in study_rows(study, any_code=any_code, **where)]
+    names = ", ".join(study.name for study in studies)
+    if not rows:
+        raise SpotlibError(f"{names}: no rows yet; `spotlib study {studies[0].name}` computes them")
+    folder = path.parent if path else StudyRuns(studies[0], **where).store.folder.parent
+    by_profile = {study.profile: list(study.tables) for study in studies}
+    packed = pack_rows(rows, path or folder / "rows.jsonl.gz", tables=by_profile)
+    asked = list(dict.fromkeys(name for study in studies for name in study.tables))
+    extra = [name for name in asked if name == "difficulty"]
+    made, problems = tables_of(packed, ",".join(extra) if extra == asked else "all")
+    for table in made:
+        table.save(folder / "tables")
+    log.info("%s: %d rows, %d tables", names, len(rows), len(made))
+    return packed, [f"{name}: {why}" for name, why in problems.items()]
