@@ -15,8 +15,9 @@ from spotlib.intervals import KINDS, Event, Interval, Kind
 
 if TYPE_CHECKING:
     from spotlib.runner import Run, open_run
+    from spotlib.spot.widget import view
 
-__all__ = ["KINDS", "Event", "Interval", "Kind", "Run", "SpotlibError", "__version__", "open_run"]
+__all__ = ["KINDS", "Event", "Interval", "Kind", "Run", "SpotlibError", "__version__", "open_run", "view"]
 
 
 def __getattr__(name: str) -> Any:
@@ -25,6 +26,10 @@ def __getattr__(name: str) -> Any:
         import spotlib.runner
 
         return getattr(spotlib.runner, name)
+    if name == "view":
+        from spotlib.spot.widget import view
+
+        return view
     if name == "__version__":
         from spotlib.provenance import version
 

@@ -156,7 +156,7 @@ def _parsed(where: str, observation: Any) -> _Observation:
             (_seconds(e[0], where) - offset, str(e[1]), str(e[2]), str(e[3]), str(e[4])) for e in observation["events"]
         ]
         lines = str(observation.get("description", "")).splitlines()
-    except (AttributeError, IndexError, KeyError, TypeError):
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError):
         raise SpotlibError(f"{where}: not as BORIS 7 or 8 writes it; open it in BORIS and save it") from None
     about = next((found for line in lines if (found := read_about(line))), None)
     return _Observation(events, about, _media_rate(observation))
@@ -165,7 +165,7 @@ def _parsed(where: str, observation: Any) -> _Observation:
 def _ethogram(project: dict[str, Any]) -> list[str]:
     try:
         return [str(behaviour["code"]) for behaviour in project["behaviors_conf"].values()]
-    except (AttributeError, KeyError, TypeError):
+    except (AttributeError, KeyError, RecursionError, TypeError):
         return []
 
 

@@ -141,7 +141,21 @@ def _media(header: ET.Element, source: str) -> dict[str, str]:
 _URLS = ("MEDIA_URL", "RELATIVE_MEDIA_URL")
 
 
+MAX_ELEMENTS = 1_000_000  # a file of a hundred thousand annotations has half of it
+
+
 class _Builder(ET.TreeBuilder):
+    def __init__(self) -> None:
+        super().__init__()
+        self._elements = 0
+
+    def start(self, tag: str, attrs: dict[str, str]) -> ET.Element:  # type: ignore[override]
+        """Counted: a few letters of a file become an element of hundreds of bytes."""
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise SpotlibError(f"more than {MAX_ELEMENTS:,} elements; this is no file of annotations")
+        return super().start(tag, attrs)
+
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Called before anything of a document type is read: entities are never expanded, nothing is fetched."""
         raise SpotlibError("a document type (<!DOCTYPE>) is in it, which ELAN never writes; remove it")

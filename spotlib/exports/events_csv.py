@@ -15,6 +15,7 @@ from spotlib.event_table import read_events_csv
 from spotlib.exports.files import read_bytes, write_text
 from spotlib.exports.imported import Imported
 from spotlib.exports.spotted import Spotted
+from spotlib.formulas import guarded, unguarded
 
 COLUMNS = (
     "video", "kind", "onset", "apex", "offset", "onset_s", "apex_s", "offset_s", "score", "side", "aus", "region",
@@ -34,22 +35,31 @@ def read_csv(path: Path, *, fps: float | None = None, allow_empty: bool = True) 
     if fps is not None:
         table.rates = dict.fromkeys(table.events, fps) | table.rates
     rows = csv.DictReader(io.StringIO(read_bytes(path).decode("utf-8-sig"), newline=""))
-    if "onset_s" in (rows.fieldnames or ()):  # spotlib's own: a name may begin or end with a space
+    columns = rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or ()]  # as `csv_rows` finds them
+    if "onset_s" in columns or "decision" in columns:  # spotlib's own: a name may begin or end with a space
         written: dict[str, set[str]] = {}
+        still_open = 0
         for row in rows:
-            written.setdefault((row["video"] or "").strip(), set()).add(row["video"])
+            still_open += row.get("decision") == "open"
+            name = row["video"] or ""
+            written.setdefault(unguarded(name.strip()), set()).add(unguarded(name))
         for video, names in written.items():
             if video in table.events and len(names) == 1:
                 table.rename(video, names.pop())
+        if still_open:  # of a review (spotlib.spot.review)
+            table.notes.append(f"{still_open} events were not reviewed and stand as the model found them")
     return table
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV with a header, with the line ends of RFC 4180, so that a cell with any line end is quoted."""
+    """CSV with a header, with the line ends of RFC 4180, so that a cell with any line end is quoted.
+
+    Names that spreadsheet programs would take for a formula are guarded (`spotlib.formulas`).
+    """
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([guarded(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
     return text.getvalue()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from spotlib.errors import SpotlibError
 from spotlib.store import atomic
 
-MAX_BYTES = 64 * 2**20  # a project of a hundred thousand events is a tenth of it; a video opened by mistake is more
+MAX_BYTES = 32 * 2**20  # a project of a hundred thousand events is a fifth of it; a video opened by mistake is more
 
 #: what XML 1.0 cannot hold, and what some line-based readers take for the end of a line
 _UNSAFE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

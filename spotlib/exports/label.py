@@ -14,9 +14,10 @@ from spotlib.intervals import KINDS, Kind
 
 ABOUT_TIER = "spotlib"  # of formats without a place for the name and frame rate of the video
 
-_SCORE = re.compile(r"(?:score\s*[:=]?\s*)?(0?[.,]\d+|1[.,]0*)(?=\s|$)", re.IGNORECASE)
-_APEX = re.compile(r"apex\s*[:=]?\s*(\d{1,9}(?:[.,]\d{1,9})?)\s*s?", re.IGNORECASE)
-_AUS = re.compile(r"AUs?\s*[:=]?\s*([0-9][0-9+ ]*)", re.IGNORECASE)
+# one run of spaces at a place only: with two that touch, a label of many spaces would take hours
+_SCORE = re.compile(r"(?:score(?:\s*[:=])?\s*)?(0?[.,]\d+|1[.,]0*)(?=\s|$)", re.IGNORECASE)
+_APEX = re.compile(r"apex(?:\s*[:=])?\s*(\d{1,9}(?:[.,]\d{1,9})?)\s*s?", re.IGNORECASE)
+_AUS = re.compile(r"AUs?(?:\s*[:=])?\s*([0-9][0-9+ ]*)", re.IGNORECASE)
 _TIER = re.compile(r"(macro|micro)(?: ?expressions?)?(?: ?\d+)?")
 
 

@@ -37,7 +37,10 @@ def read_json_events(path: Path, content: dict[str, Any] | None = None) -> Impor
         if about is None:
             raise SpotlibError(f"{path}: video {number} lacks its name, fps or n_frames; export it again")
         table.add_video(about.video, about.clock)
-        for place, item in enumerate(video.get("events") or ()):
+        items = video.get("events") or []
+        if not isinstance(items, list):
+            raise SpotlibError(f"{path}, video {about.video!r}: its events are no list; export it again")
+        for place, item in enumerate(items):
             where = f"{path}, video {about.video!r}, event {place}"
             event = _read_event(item, where)
             if event.offset >= (about.clock.n_frames or 0):
@@ -79,5 +82,5 @@ def _read_event(item: Any, where: str) -> Event:
         )
     except SpotlibError as error:
         raise SpotlibError(f"{where}: {error}") from None
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError):
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError):
         raise SpotlibError(f"{where}: kind, onset, apex or offset is missing or no number; export it again") from None

@@ -1,0 +1,81 @@
+"""The model card of weights: what they were trained on, what was measured, and what they are not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from spotlib.spot.weights import Weights
+
+_SYNTHETIC = (
+    "**Trained on rendered people only.** No real face was seen in training. Numbers below are of rendered people"
+    " unless they say otherwise; how well these weights do on real faces has to be measured on real faces.",
+)
+_REAL = (
+    "Trained on recordings of real people under the data set's licence. The weights may be bound by that licence;"
+    " ask its owners before you hand them on.",
+)
+_LIMITS = (
+    "- They find movements of the face that look like the expressions they were trained on. They do **not** tell what"
+    " a person feels, thinks or intends: they are **no lie detector** and **no diagnosis**, and must not be used to"
+    " decide about a person.",
+    "- Every event is a proposal for a person to look at. Speech, blinks, chewing and head movements cause false"
+    " alarms; weak and slow movements are missed.",
+    "- One frontal face of at least 80 px, evenly lit, at 24 frames per second or more. Glasses, masks, beards, strong"
+    " compression and profile views make the tracking worse.",
+    "- Whom they work worse for (age, skin, sex, face shape, palsy, make-up) was not measured.",
+)
+
+
+def card(weights: Weights) -> str:
+    """Markdown text about ``weights``, one heading each for use, training, figures and limits."""
+    lines = [
+        f"# {weights.name}",
+        "",
+        "Weights of spotlib that spot macro- and micro-expressions (onset, apex, offset) in videos of faces.",
+        "",
+        *(_SYNTHETIC if weights.synthetic else _REAL),
+        "",
+        "## Use",
+        "",
+        f"`spotlib spot VIDEO --weights {weights.name}.safetensors`",
+        "",
+        "## Trained on",
+        "",
+        *_lines(weights.trained_on),
+        "",
+        "## Measured",
+        "",
+        *(_lines(weights.measured) or ["Nothing."]),
+        "",
+        "## What they are not",
+        "",
+        *_LIMITS,
+        "",
+        "## Network, windows, rules",
+        "",
+        f"- network: {weights.system}, {sum(a.size for a in weights.state.values()):,} values; {_said(weights.model)}",
+        f"- windows: {_said(weights.window)}",
+        *(f"- rule for {kind}: {_said(dataclasses.asdict(rule))}" for kind, rule in weights.rules.items()),
+        f"- code: commit {weights.commit}",
+        f"- digest: {weights.digest}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _lines(values: Mapping[str, Any]) -> list[str]:
+    return [f"- {name.replace('_', ' ')}: {_said(value)}" for name, value in values.items()]
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_said(item)}" for name, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_said, value))
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
