@@ -43,11 +43,13 @@ def pack_studies(
     path: the packed file (default: ``rows.jsonl.gz`` in the data set's results); tables go beside it. any_code: also
     rows that other code or libraries computed under the same parameters, as those of another machine.
 
-    Returns the packed file, and a line for each table that could not be made.
+    Beside the table "difficulty" its figure is saved. Returns the packed file, and a line for each table (or figure)
+    that could not be made.
     """
     if len({study.dataset for study in studies}) != 1:
         raise SpotlibError("studies of several data sets; pack those of one data set at a time")
-    rows = [row for study in studies for row in study_rows(study, any_code=any_code, **where)]
+    of_study = [(study, study_rows(study, any_code=any_code, **where)) for study in studies]
+    rows = [row for _, own in of_study for row in own]
     names = ", ".join(study.name for study in studies)
     if not rows:
         raise SpotlibError(f"{names}: no rows yet; `spotlib study {studies[0].name}` computes them")
@@ -59,5 +61,13 @@ def pack_studies(
     made, problems = tables_of(packed, ",".join(extra) if extra == asked else "all")
     for table in made:
         table.save(folder / "tables")
+    if any(table.name == "difficulty" for table in made):
+        from spotlib.figures import difficulty
+
+        try:
+            turned = [row for study, own in of_study if "difficulty" in study.tables for row in own]
+            difficulty(turned).save(folder / "figures")
+        except SpotlibError as error:  # a study may turn something else than the knobs
+            problems["difficulty figure"] = str(error)
     log.info("%s: %d rows, %d tables", names, len(rows), len(made))
     return packed, [f"{name}: {why}" for name, why in problems.items()]

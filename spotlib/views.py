@@ -6,22 +6,21 @@ Tables and figures are saved under ``results/<data set>/tables`` and ``figures``
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from spotlib import figures, paper, report, tables
 from spotlib.datasets.base import Video, events_table
+from spotlib.error_cases import NODE_LANDMARKS, error_cases, motion_since
 from spotlib.intervals import KINDS, Event
 from spotlib.metrics import SpottingMetric
-from spotlib.points import NODES
-from spotlib.rows import KIND_NAMES, dataset_name, done, events_of, twin_name
+from spotlib.outcomes import FALSE_ALARM, MISSED, outcomes
+from spotlib.rows import KIND_NAMES, dataset_name, done, events_of, label, twin_name
 from spotlib.runner import Run
-from spotlib.swmro import PairMotion
+from spotlib.store import write_text
 from spotlib.variants import get_variant
-
-NODE_LANDMARKS = [int(name) for name in NODES]
 
 
 def _caption(run: Run, text: str) -> str:
@@ -95,7 +94,7 @@ def event_strip(run: Run, kind: str) -> Any:
     apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
     frames = [event.onset, apex, event.offset]
     nodes = motion.landmarks[:, NODE_LANDMARKS]
-    flow = [_motion_since(motion, event.onset, frame) for frame in frames]
+    flow = [motion_since(motion, event.onset, frame) for frame in frames]
     figure = figures.face_strip(
         [video.frame(f) for f in frames],
         np.stack([nodes[f] for f in frames]),
@@ -107,16 +106,6 @@ def event_strip(run: Run, kind: str) -> Any:
         synthetic=_mark(run),
     )
     return _figure(run, figure)
-
-
-def _motion_since(motion: PairMotion, first: int, later: int) -> np.ndarray:
-    """Motion (10, 2) of the nodes, head motion removed, px of the video; longer gaps are chained."""
-    scale = (motion.box[first, 2] - motion.box[first, 0]) / motion.crop.size
-    total = np.zeros((len(NODE_LANDMARKS), 2))
-    for start in range(first, later, motion.max_gap):
-        gap = min(motion.max_gap, later - start)
-        total += motion.flow[start, gap, : len(NODE_LANDMARKS)] - motion.head[start, gap]
-    return total * scale
 
 
 def tracking_table(run: Run) -> tables.Table:
@@ -276,6 +265,52 @@ def precision_recall_figure(run: Run, *variants: str) -> figures.Figure:
 def f1_over_iou_figure(run: Run, *variants: str) -> figures.Figure:
     """F1 as the IoU that a hit needs goes from .3 to .7."""
     return _figure(run, figures.f1_over_iou(run.rows(*variants)))
+
+
+# -- what goes wrong --
+
+
+def error_gallery(run: Run, variant: str, *, per_kind: int = 2) -> Any:
+    """The best scored false alarms and the largest missed events, with faces, scores and what else happened.
+
+    Of each kind ``per_kind``; three frames of each are rendered or read.
+    """
+    rows = done(run.rows(variant))
+    if not rows:
+        return report.note(f"{variant}: no finished fold, so no errors to show.")
+    shown: list[Any] = []
+    for outcome, what, title in (
+        (FALSE_ALARM, "False alarms", "False alarms of {}, the best scored"),
+        (MISSED, "Missed", "Missed by {}, the largest"),
+    ):
+        cases = error_cases(run, variant, outcome, per_kind=per_kind)
+        if not cases:
+            shown.append(report.note(f"{what}: none."))
+            continue
+        name = f"errors-{outcome.replace(' ', '-')}-{figures.file_name(variant)}"
+        figure = figures.error_gallery(cases, title=title.format(label(rows)), name=name, synthetic=_mark(run))
+        shown.append(_figure(run, figure))
+    return report.together(shown)
+
+
+def errors_table(run: Run, *variants: str) -> tables.Table:
+    """False alarms and misses by what else happened there; the tidy list behind it is saved as ``outcomes.csv``."""
+    rows = run.rows(*variants)
+    found = outcomes(rows, run.dataset).assign(dataset=run.dataset.name, synthetic=run.synthetic)
+    write_text(run.folder / "tables" / "outcomes.csv", found.to_csv(index=False, lineterminator="\n"))
+    return _table(run, tables.errors_by_cause(rows, run.dataset, draws=run.params.bootstrap))
+
+
+def recall_by_size_table(run: Run, *variants: str) -> tables.Table:
+    """Recall by size and by length of expressions, systems side by side."""
+    return _table(run, tables.recall_by_size(run.rows(*variants), run.dataset, draws=run.params.bootstrap))
+
+
+def recall_over_size_figure(run: Run, *variants: str) -> figures.Figure:
+    """Recall over the size of expressions; over their length on real data, where nobody knows the size."""
+    by: Literal["size", "length"] = "size" if hasattr(run.dataset.videos[0], "event_visibility") else "length"
+    rows = run.rows(*variants)
+    return _figure(run, figures.recall_over_size(rows, run.dataset, by=by, draws=run.params.bootstrap))
 
 
 def summary(run: Run, *variants: str) -> Any:

@@ -17,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
+from matplotlib.text import Text
 
 from spotlib.errors import SpotlibError
 from spotlib.store import atomic
@@ -94,6 +95,9 @@ class Figure:
         mark = str(self.canvas.get_label())
         if mark.startswith(SYNTHETIC):
             self.alt = f"{mark}. {self.alt}"
+        for text in self.canvas.findobj(Text):  # no font has control characters, which names from files may hold
+            assert isinstance(text, Text)
+            text.set_text("\n".join(map(escape.one_line, text.get_text().split("\n"))))
 
     @styled
     def render(self, kind: str = "png", *, dpi: int = DPI) -> bytes:
