@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+TEST_PROCESSES ?= 2
 export SPOTLIB_BATCH ?= $(if $(CI),1,)
 
-.PHONY: help setup report test lab lock clean
+.PHONY: help setup report test lab lock bench-docs clean
 
 help:
 	@echo "make setup   create $(VENV) from requirements.lock"
@@ -26,14 +27,21 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 report: setup
 	$(BIN)/spotlib run demo
 
+# Numba compiles while the texts are checked, so that the processes of pytest need not all do it. A file's tests stay in
+# one process, since they share what takes long to make; the longest files begin (tests/conftest.py).
 test: setup
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests.compiled & compiled=$$!; \
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy; checked=$$?; \
+	wait $$compiled && exit $$checked
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 lab: setup
 	$(BIN)/jupyter lab --notebook-dir notebooks --ip 127.0.0.1 $(if $(filter 0,$(shell id -u)),--allow-root)
+
+# Maintainers: tables and plots of docs/performance.md from the committed measurements (`spotlib bench --json FILE`).
+bench-docs: setup
+	$(BIN)/spotlib bench table docs/performance/*.json --into docs/performance.md
+	$(BIN)/spotlib bench plots docs/performance/*.json --out docs/performance
 
 # Maintainers: rewrite the lock from the current environment.
 lock:

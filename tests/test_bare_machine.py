@@ -15,8 +15,8 @@ import torch
 torch.set_num_threads(1)
 from types import SimpleNamespace
 from dataclasses import asdict
-import spotlib.fold, spotlib.many_folds, spotlib.training, spotlib.bench_model
-from spotlib.bench_base import BenchParams, synthetic_clips
+import spotlib.fold, spotlib.many_folds, spotlib.training, spotlib.bench.model, spotlib.bench.__main__
+from spotlib.bench.base import BenchParams, synthetic_clips
 params = SimpleNamespace(**asdict(BenchParams(dim=8, heads=1, head_dim=8, dropout=0.1, epochs=1, steps_per_epoch=1,
                                               segments_per_batch=2, candidate_epochs=1)))
 row, arrays = spotlib.fold.run_fold(*([clip] for clip in synthetic_clips(3, 1, 80)), params)

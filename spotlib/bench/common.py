@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from spotlib.provenance import machine, versions
+from spotlib.provenance import git_commit, machine, versions
 
 #: what a measurement is in the results: median, spread, and how many times it was taken
 Spread = dict[str, float]
@@ -33,20 +33,24 @@ def in_turns(
     repeats: int,
     units: Mapping[str, float] | None = None,
     clock: Callable[[], float] = time.perf_counter,
+    wait: Callable[[], object] = lambda: None,
+    warm_up: int = 1,
 ) -> dict[str, list[float]]:
     """Seconds that each kind of ``work`` takes, ``repeats`` times in turns: A, B, A, B, ...
 
-    What else the machine does meets all of them alike. Each is done once before, unmeasured (compilation, caches).
-    ``units``: how many units one call does (default 1); seconds are per unit.
+    What else the machine does meets all of them alike. Each is done ``warm_up`` times before, unmeasured (compilation,
+    caches). ``units``: how many units one call does (default 1); seconds are per unit. ``wait``: until a device has
+    done what it was told.
     """
-    for function in work.values():
-        function()
     seconds: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(repeats):
+    for turn in range(-warm_up, repeats):
         for name, function in work.items():
+            wait()
             begin = clock()
             function()
-            seconds[name].append((clock() - begin) / (units or {}).get(name, 1))
+            wait()
+            if turn >= 0:
+                seconds[name].append((clock() - begin) / (units or {}).get(name, 1))
     return seconds
 
 
@@ -55,15 +59,16 @@ def ratios(seconds: Mapping[str, list[float]], of: str, to: str) -> Spread:
     return spread([a / b for a, b in zip(seconds[of], seconds[to], strict=True)])
 
 
-def facts() -> dict[str, Any]:
+def facts(device: str = "cpu", *, threads: int | None = None) -> dict[str, Any]:
     """The machine and the libraries: nothing that names a particular machine or person."""
-    return {
-        "machine": {**machine(), "processor": _processor(), "usable cores": _usable_cores()},
-        "versions": versions(),
-    }
+    known: dict[str, Any] = {**machine(), "processor": _processor(), "usable cores": usable_cores()}
+    known["device"] = known["device"] if device.startswith("cuda") else "cpu"
+    installed = {name: version for name, version in versions().items() if version != "not installed"}
+    return {"machine": {**known, "threads": threads or usable_cores()}, "versions": installed, "commit": git_commit()}
 
 
-def _usable_cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import json
+import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from spotlib.bench.common import facts, in_turns, ratios, spread
+from spotlib.bench.common import in_turns, ratios, spread, usable_cores
+from spotlib.errors import SpotlibError
 
 Network = Callable[[np.ndarray], np.ndarray]
 
@@ -142,24 +148,61 @@ def tell_peak(path: str, dim: int) -> None:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024))
 
 
-def run(
-    *,
-    seed: int = 7,
-    seconds: float = 10.0,
-    long_seconds: float = 600.0,
-    repeats: int = 5,
-    dim: int = 64,
-    network: Network | None = None,
-) -> dict[str, Any]:
-    """All of it: speed on a clip of ``seconds``, memory on that clip and on one of ``long_seconds`` (0: left out).
+def growth(short: Path, network: Network, folder: Path, *, lengths: Sequence[int]) -> list[dict[str, Any]]:
+    """Seconds, frames a second and peak memory of one file, all steps, by the length of the video in seconds."""
+    frames = sum(1 for _ in frames_of(short))
+    seconds_of_short = frames / 30
+    spot_file(short, network)  # compiled functions are loaded
+    lines = []
+    for seconds in lengths:
+        path = repeat_clip(short, folder / f"{seconds}.mp4", max(1, round(seconds / seconds_of_short)))
+        begin = time.perf_counter()
+        spot_file(path, network)
+        took = time.perf_counter() - begin
+        shown = frames * max(1, round(seconds / seconds_of_short))
+        lines.append({"video seconds": shown / 30, "seconds": took, "frames a second": shown / took,
+                      "peak memory, MB": peak_memory(path)})  # fmt: skip
+        path.unlink()
+    return lines
 
-    ``network``: windows (n, 17, 10, 2) to logits (n, 10), used for the times; default: `spotformer`.
+
+def report_time(*, workers: int | None = None, arguments: Sequence[str] = ()) -> dict[str, Any]:
+    """Seconds of ``spotlib run demo`` into a temporary folder, and of its notebooks; ``arguments``: added to it.
+
+    Beside it the processor seconds of all its processes: divided by the cores they are the floor of what this code
+    could take if no core ever waited.
     """
+    cores = workers or usable_cores()
     with tempfile.TemporaryDirectory(prefix="spotlib-bench-") as folder:
-        clip = write_clip(Path(folder) / "short.mp4", seed=seed, seconds=seconds)
-        found = {**facts(), "dim": dim, "speed": speed(clip, network or spotformer(dim), repeats=repeats)}
-        memory = {f"{seconds:g} s": peak_memory(clip, dim=dim)}
-        if long_seconds:
-            long = repeat_clip(clip, Path(folder) / "long.mp4", round(long_seconds / seconds))
-            memory[f"{long_seconds:g} s"] = peak_memory(long, dim=dim)
-        return {**found, "peak memory, MB": memory}
+        command = [sys.executable, "-m", "spotlib.cli", "run", "demo", "--results", folder, "--workers", str(cores)]
+        before, begin = os.times(), time.perf_counter()
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        took, after = time.perf_counter() - begin, os.times()
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise SpotlibError(f"bench: `spotlib run demo` failed: {said}")
+        speed = Path(folder) / "demo" / "features" / "speed.json"
+        features = json.loads(speed.read_text(encoding="utf-8")) if speed.is_file() else None
+    busy = after.children_user + after.children_system - before.children_user - before.children_system
+    notebooks = {name: float(s) for name, s in re.findall(r"notebook (.+?) done in (\d+) s", done.stderr)}
+    return {
+        "minutes": spread([took / 60]), "workers": cores, "features": features, "seconds of notebooks": notebooks,
+        "processor minutes": busy / 60, "floor_minutes": busy / 60 / cores,
+    }  # fmt: skip
+
+
+def parts(*, quick: bool, report: bool) -> dict[str, Callable[[], Any]]:
+    """The measurements, by name; none is taken yet."""
+    seconds, lengths = (4.0, (4, 12)) if quick else (10.0, (10, 60, 600))
+    folder = tempfile.TemporaryDirectory(prefix="spotlib-bench-")  # removed with the last measurement that knows it
+    found: dict[str, Callable[[], Any]] = {}
+
+    @functools.cache
+    def clip() -> Path:
+        return write_clip(Path(folder.name) / "short.mp4", seconds=seconds)
+
+    found["spotting"] = lambda: speed(clip(), spotformer(), repeats=2 if quick else 5)
+    found["growth"] = lambda: growth(clip(), spotformer(), Path(folder.name), lengths=lengths)
+    if report:
+        found["demo report"] = report_time
+    return found

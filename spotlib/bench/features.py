@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spotlib.bench.common import against_floor, facts, in_turns, limits, ratios, spread
+from spotlib.bench.common import against_floor, in_turns, limits, ratios, spread
 from spotlib.bench.patch_farneback import PatchFarneback
 from spotlib.faces import FaceTracker, LandmarkSmoother, detect_whole, face_box, predict, to_grey
 from spotlib.flow import CropSpec, Extractor, FarnebackExtractor, FrameMotion
@@ -247,22 +248,27 @@ def floor(ms_a_frame: float, limit: Mapping[str, float], *, max_gap: int = 16) -
     return against_floor(ms_a_frame / 1e3, limit, operations=patches * FLAT * 36, moved=patches * FLAT * 4, cached=True)
 
 
-def run(*, seeds: Sequence[int] = (7, 42, 99), frames: int = 48, repeats: int = 7) -> dict[str, Any]:
-    """All of it; ``seeds``: people on whom accuracy is measured, the first also gives the times."""
+def parts(*, quick: bool) -> dict[str, Callable[[], Any]]:
+    """The measurements, by name; none is taken yet. Three people for the accuracy, the first also gives the times."""
     import cv2
 
-    cv2.setNumThreads(1)  # everything here is of one core
-    clips = [BenchClip.of(seed, frames) for seed in seeds]
-    times, limit = speed(clips[0], repeats=repeats), limits()
+    frames, repeats = (36, 3) if quick else (48, 7)
+    seeds = (7,) if quick else (7, 42, 99)
+
+    @functools.cache
+    def clip(seed: int) -> BenchClip:
+        cv2.setNumThreads(1)  # everything here is of one core
+        return BenchClip.of(seed, frames)
+
+    def of_extractors() -> dict[str, Any]:
+        times, limit = speed(clip(seeds[0]), repeats=repeats), limits()
+        lk = times["ms a frame"]["lk"]["median"]
+        return {"frames": frames, **times, "limits of one core": limit, "floor": floor(lk, limit)}
+
     return {
-        **facts(),
-        "limits of one core": limit,
-        "frames": frames,
-        "seeds": list(seeds),
-        "speed": times,
-        "floor": floor(times["ms a frame"]["lk"]["median"], limit),
-        "end-point error, px": accuracy(clips),
-        "tracking": tracking(clips[0], repeats=repeats),
-        "growth, ms a frame": growth(clips[0], repeats=repeats),
-        "rendering, ms a frame": rendering(clips[0], repeats=repeats),
+        "extractors": of_extractors,
+        "end-point error, px": lambda: {"seeds": list(seeds), **accuracy([clip(seed) for seed in seeds])},
+        "tracking": lambda: tracking(clip(seeds[0]), repeats=repeats),
+        "growth, ms a frame": lambda: growth(clip(seeds[0]), repeats=repeats),
+        "rendering, ms a frame": lambda: rendering(clip(seeds[0]), repeats=repeats),
     }

@@ -28,7 +28,7 @@ def test_facts_can_be_written_and_name_nobody() -> None:
     assert json.loads(json.dumps(known)) == known
     assert known["machine"]["usable cores"] >= 1
     assert known["machine"]["processor"]
-    assert {"system", "cores", "device", "processor", "usable cores"} == set(known["machine"])
+    assert {"system", "cores", "device", "processor", "usable cores", "threads"} == set(known["machine"])
 
 
 def test_floor_is_the_slower_of_computing_and_reading() -> None:

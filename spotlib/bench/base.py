@@ -1,4 +1,4 @@
-"""What measurements share: synthetic material, the machine and its rates, timing by turns.
+"""What measurements of the network share: synthetic material, the machine's rates, timing by turns on a device.
 
 numpy, scipy and torch are enough for all of it.
 """
@@ -6,23 +6,19 @@ numpy, scipy and torch are enough for all of it.
 from __future__ import annotations
 
 import functools
-import os
-import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 
+from spotlib.bench.common import Spread, in_turns, spread
 from spotlib.intervals import Event, Kind
 from spotlib.material import Clip
 
 if TYPE_CHECKING:
     from spotlib.params import Params
-
-Quartiles = dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -100,43 +96,12 @@ def synthetic_clips(subjects: int, videos: int, n_frames: int, *, rows: int = 17
     return clips
 
 
-def machine(device: torch.device) -> dict[str, Any]:
-    """What was measured on; nothing that names a particular machine or person."""
-    found: dict[str, Any] = {
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "device": str(device),
-    }
-    if device.type == "cuda":
-        properties = torch.cuda.get_device_properties(device)
-        found |= {"gpu": properties.name, "gpu_memory_gb": round(properties.total_memory / 1e9, 1)}
-    return found
-
-
 def by_turns(
-    what: Mapping[str, Callable[[], Any]], device: torch.device, *, rounds: int, warm_up: int = 1
-) -> dict[str, Quartiles]:
-    """Seconds of every function: median and quartiles over ``rounds``, measured by turns."""
-    seconds: dict[str, list[float]] = {name: [] for name in what}
-    for number in range(rounds + warm_up):
-        for name, function in what.items():
-            wait_for(device)
-            start = time.perf_counter()
-            function()
-            wait_for(device)
-            if number >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
-    return {name: quartiles(values) for name, values in seconds.items()}
-
-
-def quartiles(values: Sequence[float]) -> Quartiles:
-    """Median, quartiles and number of some values."""
-    low, median, high = (float(v) for v in np.quantile(values, [0.25, 0.5, 0.75]))
-    return {"median": median, "low": low, "high": high, "rounds": len(values)}
+    what: Mapping[str, Callable[[], Any]], device: torch.device, *, rounds: int, warm_up: int = 1, unit: float = 1
+) -> dict[str, Spread]:
+    """Seconds of every function, median and spread over ``rounds``, measured by turns; divided by ``unit``."""
+    seconds = in_turns(what, repeats=rounds, warm_up=warm_up, wait=lambda: wait_for(device))
+    return {name: spread([s / unit for s in values]) for name, values in seconds.items()}
 
 
 def wait_for(device: torch.device) -> None:
@@ -145,10 +110,10 @@ def wait_for(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def floor(device: torch.device, *, rounds: int = 7) -> dict[str, Any]:
-    """The machine's own rates: products as the network has them (87,040 x 256 x 768), and copying."""
+def rates(device: torch.device, *, rounds: int = 7) -> dict[str, Any]:
+    """The device's own rates: products as the network has them (87,040 x 256 x 768), and copying."""
     rows = 87_040 if device.type == "cuda" else 10_880
-    rates: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     kinds = {"float32": ("float32", "highest")}
     if device.type == "cuda":
         kinds |= {"tf32": ("float32", "high"), "bfloat16": ("bfloat16", "highest")}
@@ -158,13 +123,13 @@ def floor(device: torch.device, *, rounds: int = 7) -> dict[str, Any]:
         a = torch.randn(rows, 256, device=device).to(getattr(torch, dtype))
         b = torch.randn(768, 256, device=device).to(a.dtype)
         took = by_turns({"": functools.partial(_products, a, b)}, device, rounds=rounds)
-        rates[f"{name}_gflops"] = 10 * 2 * rows * 256 * 768 / took[""]["median"] / 1e9
+        found[f"{name}_gflops"] = 10 * 2 * rows * 256 * 768 / took[""]["median"] / 1e9
     torch.set_float32_matmul_precision(before)
     block = torch.empty(2**28 if device.type == "cuda" else 2**25, device=device)
     target = torch.empty_like(block)
     took = by_turns({"": lambda: target.copy_(block)}, device, rounds=rounds)
-    rates["copy_gb_per_second"] = 2 * 4 * block.numel() / took[""]["median"] / 1e9
-    return rates
+    found["copy_gb_per_second"] = 2 * 4 * block.numel() / took[""]["median"] / 1e9
+    return found
 
 
 def _products(a: torch.Tensor, b: torch.Tensor) -> None:
