@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -17,16 +17,18 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from spotlib import limits
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Event, Kind
 from spotlib.splits import Fold
-from spotlib.store import digest, write_arrays, write_text
+from spotlib.store import RowStore, digest, write_arrays, write_text
 from spotlib.swmro import gather
 from spotlib.training import Clip
 from spotlib.units import Unit, window_options
 
 FORMAT, VERSION = "spotlib-bundle", 1
 PART_BYTES = 40 * 2**20  # of arrays before compression
+_PART = re.compile(r"part-[0-9]{1,6}\.npz", re.ASCII)
 
 
 class Source(Protocol):
@@ -101,7 +103,7 @@ class Bundle:
         self.folder = Path(folder)
         path = self.folder / "bundle.json"
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = limits.read_json(path)
             checksum = content.pop("checksum")
         except FileNotFoundError:
             raise SpotlibError(f"{path}: not found; give the folder that `spotlib pack` wrote") from None
@@ -109,17 +111,22 @@ class Bundle:
             raise SpotlibError(f"{path}: not a bundle, or damaged; send it again") from None
         if content.get("format") != FORMAT or content.get("version") != VERSION:
             raise SpotlibError(f"{path}: not a bundle of version {VERSION}; pack it with this version of spotlib")
-        if digest(content) != checksum:
+        try:
+            whole = digest(content) == checksum
+        except (ValueError, RecursionError):  # numbers beyond all, lists in lists
+            whole = False
+        if not whole:
             raise SpotlibError(f"{path}: damaged (checksum); send it again")
+        try:  # what a checksum does not tell: whether spotlib wrote it
+            _check(content)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError, SpotlibError):
+            raise SpotlibError(f"{path}: not as spotlib writes a bundle; pack it again") from None
         self._content = content
 
     @cached_property
     def units(self) -> list[Unit]:
         """The work, in the order in which it was packed."""
-        return [
-            Unit(u["variant"], u["key"], SimpleNamespace(**u["params"]), _fold(u["fold"]), u["head"])
-            for u in self._content["units"]
-        ]
+        return list(map(_unit, self._content["units"]))
 
     @cached_property
     def _motions(self) -> dict[str, np.ndarray]:
@@ -131,9 +138,8 @@ class Bundle:
             if hashlib.sha256(path.read_bytes()).hexdigest() != part["sha256"]:
                 raise SpotlibError(f"{path}: damaged (checksum); send this part again")
             try:
-                with np.load(path, allow_pickle=False) as data:
-                    arrays |= {name: data[name] for name in data.files}
-            except (OSError, ValueError, zipfile.BadZipFile):
+                arrays |= limits.read_arrays(path)
+            except (OSError, ValueError):
                 raise SpotlibError(f"{path}: not a part of a bundle; send it again") from None
         return arrays
 
@@ -148,6 +154,31 @@ class Bundle:
                 gathered, valid = gather(motion, **window_options(params), name=name)
                 clips.append(Clip(subject, name, fps, gathered, valid, tuple(map(_made, events))))
         return clips
+
+
+def _check(content: dict[str, Any]) -> None:
+    """Raise some error unless all of a bundle's JSON is as it should be, names of files above all."""
+    for part in content["parts"]:
+        if not _PART.fullmatch(part["file"]) or not isinstance(part["sha256"], str):
+            raise ValueError
+    for truth in content["truths"].values():
+        for subject, name, fps, features, events in truth["videos"]:
+            texts = isinstance(subject, str) and isinstance(name, str) and isinstance(features, str)
+            if not texts or not 0 < fps <= 100_000:
+                raise ValueError
+            for event in events:
+                _made(event)
+    store = RowStore(Path())
+    for value in content["units"]:
+        unit = _unit(value)
+        store.path(unit.variant, unit.key)  # knows which names lead out of a folder
+        window_options(unit.params)
+        if value["truth"] not in content["truths"] or not isinstance(unit.head, dict):
+            raise ValueError
+
+
+def _unit(value: dict[str, Any]) -> Unit:
+    return Unit(value["variant"], value["key"], SimpleNamespace(**value["params"]), _fold(value["fold"]), value["head"])
 
 
 def _event(event: Event) -> list[Any]:

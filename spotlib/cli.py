@@ -5,18 +5,23 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any, Literal
 
 import click
 
+from spotlib.commands.bench import bench
 from spotlib.commands.doctor import doctor
 from spotlib.commands.exchange import convert
 from spotlib.commands.imports import import_command
 from spotlib.commands.pack import merge, pack
+from spotlib.commands.scheduler import executor_of, row_options
+from spotlib.commands.spot import spot
 from spotlib.commands.status import status
 from spotlib.commands.study import study
+from spotlib.commands.train import train
 from spotlib.commands.twin import twin
 from spotlib.errors import SpotlibError
 from spotlib.progress import log, setup_logging
@@ -43,6 +48,7 @@ def cli(verbose: bool) -> None:
 @click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
 @click.option("--workers", type=int, help="Processes (default: one per core).")
 @click.option("--device", default="auto", show_default=True, help="What trains: auto, cpu, cuda or cuda:0.")
+@row_options
 @click.option(
     "--tables", metavar="all|T4,T6", help="Instead of the report: these tables T1 to T13, and all their rows."
 )
@@ -66,6 +72,9 @@ def run(
     results: str | None,
     workers: int | None,
     device: str,
+    scheduler: str | None,
+    scheduler_file: str | None,
+    retry_failed: bool,
     tables: str | None,
     from_rows: str | None,
     notebooks: tuple[str, ...],
@@ -74,6 +83,7 @@ def run(
 
     What was computed before under the same code, parameters and data is not computed again.
     """
+    from spotlib.cluster import scheduler_of
     from spotlib.devices import find_devices
     from spotlib.jobs import worker_count
     from spotlib.params import parse_override
@@ -97,9 +107,13 @@ def run(
         "workers": workers,
         "device": device if device != "auto" else None,
     }
-    if device != "auto":
-        find_devices(device)
     the_run = open_run(dataset, overrides=changes, **{k: v for k, v in steering.items() if v is not None})
+    steering["keep_failed"] = not retry_failed
+    steering["scheduler"] = scheduler_of(scheduler, scheduler_file)
+    if steering["scheduler"] and from_rows is None:
+        executor_of(steering["scheduler"], device)  # the kernels' own: what is wrong there is told at once
+    elif device != "auto":
+        find_devices(device)
     if from_rows is not None:
         from spotlib.paper import from_rows as remake
 
@@ -121,7 +135,8 @@ def run(
     click.echo(_relative(shown))
     if failed:
         first = f"{failed[0]['variant']} fold {failed[0]['fold']}: {failed[0]['error']}"
-        raise SpotlibError(f"{len(failed)} fold(s) failed, the first: {first}; the same command tries them again")
+        again = "the same command" if retry_failed else "the command without --no-retry-failed"
+        raise SpotlibError(f"{len(failed)} fold(s) failed, the first: {first}; {again} tries them again")
 
 
 @cli.command()
@@ -186,7 +201,7 @@ def params(dataset: str) -> None:
         click.echo(f"{name}: {values[name]}{changed}" + (f"  # {field.description}" if field.description else ""))
 
 
-for _command in (doctor, twin, convert, import_command, status, study, pack, merge):
+for _command in (bench, doctor, twin, convert, import_command, status, study, pack, merge, spot, train):
     cli.add_command(_command)
 
 
@@ -198,15 +213,16 @@ def _relative(path: Path) -> str:
 
 
 def main() -> None:
-    """Entry point: every expected failure is one line on standard error; 130 after Ctrl-C."""
+    """Entry point: every expected failure is one line on standard error; 130 after Ctrl-C, 143 after SIGTERM."""
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         cli(standalone_mode=False)
     except SpotlibError as error:
         _fail(str(error), 1)
-    except click.exceptions.Abort:
-        _interrupted()
-    except KeyboardInterrupt:
-        _interrupted()
+    except (click.exceptions.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__cause__ or error, _Terminated):
+            _fail("told to stop; the same command goes on where it stopped", 143)
+        _fail("interrupted; the same command goes on where it stopped", 130)
     except click.ClickException as error:
         error.show()
         sys.exit(1)  # click's own 2 would mean to callers of `doctor` that the data are usable
@@ -217,8 +233,13 @@ def main() -> None:
         _fail("not enough memory; use fewer workers or a shorter video", 1)
 
 
-def _interrupted() -> None:
-    _fail("interrupted; the same command goes on where it stopped", 130)
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: stops what Ctrl-C stops, in the same orderly way."""
+
+
+def _terminate(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+    raise _Terminated
 
 
 def _fail(message: str, status: int) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from spotlib.datasets.records import Finding, Severity
 from spotlib.doctor import Examination
 from spotlib.doctor_counts import Size, Truth
+from spotlib.errors import one_line
 
 SHOWN = 10  # findings of each kind
 _HEADINGS: dict[Severity, str] = {
@@ -41,7 +42,7 @@ def to_text(seen: Examination, *, all_findings: bool = False) -> str:
     for severity, heading in _HEADINGS.items():
         found = [finding for finding in seen.findings if finding.severity == severity]
         lines += ["", *_findings(heading, found, all_findings)]
-    return "\n".join([*lines, "", _verdict(seen)])
+    return "\n".join(map(one_line, [*lines, "", _verdict(seen)]))  # names in them come from files
 
 
 def _headline(seen: Examination) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -138,6 +138,34 @@ class Engine:
         self.lr *= self.params.lr_decay
         self._set_lr()
 
+    def state(self) -> dict[str, Tensor]:
+        """All that training has changed since `begin`, as copies on the host; waits for what was enqueued.
+
+        Beside it there is `lr`.
+        """
+        self._make_optimiser_state()  # of weights that have had no gradient so far
+        with self._here():
+            found = {name: value.detach().to("cpu", copy=True) for name, value in self._stateful().items()}
+        return {**found, "random/order": self.generator.get_state(), "random/dropout": torch.get_rng_state()}
+
+    def restore(self, state: Mapping[str, Tensor], *, lr: float) -> None:
+        """Go on from what `state` gave and ``lr``, after `begin` with the same material.
+
+        Raises ValueError, before anything is changed, if it is the state of another network.
+        """
+        self._make_optimiser_state()
+        own = self._stateful()
+        expected = {*own, "random/order", "random/dropout"}
+        if {*state} != expected or any(state[n].shape != v.shape or state[n].dtype != v.dtype for n, v in own.items()):
+            raise ValueError("the state of another network")
+        with self._here(), torch.no_grad():
+            for name, value in own.items():
+                value.copy_(state[name])  # in place: a captured graph knows these addresses
+        self.generator.set_state(state["random/order"])
+        torch.set_rng_state(state["random/dropout"])
+        self.lr = lr
+        self._set_lr()
+
     def losses(self) -> dict[str, float]:
         """Means of the loss and its terms over the epoch enqueued last; waits for it."""
         return self.later_losses()()
@@ -229,6 +257,27 @@ class Engine:
                 self.notes.append(f"no CUDA graph of the {name} step: {_said(error)}")
                 self.speed = replace(self.speed, graph=False)
                 torch.cuda.synchronize(self.device)
+
+    def _stateful(self) -> dict[str, Tensor]:
+        """Every tensor that a step changes and the next one reads, by name."""
+        found = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        for number, parameter in enumerate(self._parameters()):
+            for name, value in self.optimiser.state.get(parameter, {}).items():
+                found[f"optimiser/{number}/{name}"] = value
+        return {**found, "step_number": self._step_number}
+
+    def _parameters(self) -> list[nn.Parameter]:
+        return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+
+    def _make_optimiser_state(self) -> None:
+        # the optimiser makes it in its first step; a fold that goes on needs the places before
+        for parameter in self._parameters():
+            if not self.optimiser.state.get(parameter):
+                self.optimiser.state[parameter] = {
+                    "step": torch.zeros((), device=self.device),
+                    "exp_avg": torch.zeros_like(parameter),
+                    "exp_avg_sq": torch.zeros_like(parameter),
+                }
 
     def _here(self) -> contextlib.AbstractContextManager:
         return contextlib.nullcontext() if self.stream is None else torch.cuda.stream(self.stream)

@@ -8,14 +8,18 @@ nothing in kind, onset, apex and offset says of a video that it has no event.
 from __future__ import annotations
 
 import csv
+import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from spotlib.errors import SpotlibError
+from spotlib.formulas import guarded, unguarded
 from spotlib.intervals import KINDS, Event, Kind
 
+MAX_BYTES = 32 * 2**20  # of a table: a hundred thousand events take a fifth
+MAX_CELLS = 5_000_000
 MAX_FRAME = 10**9  # more than a year at 30 frames per second: a typing error
 REQUIRED = ("video", "kind", "onset", "apex", "offset")
 OPTIONAL = ("subject", "aus", "side", "note", "n_frames", "fps", "score")
@@ -61,9 +65,11 @@ def csv_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> It
 
     Raises SpotlibError for a file that is no such table, a missing or doubled column, or a row of another length.
     """
+    from spotlib.limits import read_bytes
+
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file, strict=True))
+        text = read_bytes(path, MAX_BYTES).decode("utf-8-sig")
+        rows = _filled(csv.reader(io.StringIO(text, newline=""), strict=True))
     except FileNotFoundError:
         raise SpotlibError(f"{path}: no such file; give a CSV table of events") from None
     except UnicodeDecodeError:
@@ -72,9 +78,12 @@ def csv_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> It
         raise SpotlibError(f"{path}: cannot be read ({error.strerror}); give a CSV table of events") from None
     except csv.Error as error:
         raise SpotlibError(f"{path}: not a CSV table ({error}); save it again as CSV") from None
-    if not any(cell.strip() for row in rows for cell in row):
+    except ValueError as error:  # after its relative UnicodeDecodeError
+        raise SpotlibError(f"{path}: {error}; this is no table of events, give another file") from None
+    if not rows:
         raise SpotlibError(f"{path}: the file is empty; its first row must be {','.join(required)}")
-    header = [name.strip().lower() for name in rows[0]]
+    # an empty first row is a header without the columns
+    header = [name.strip().lower() for name in (rows.pop(0)[1] if rows[0][0] == 1 else ())]
     missing = [name for name in required if name not in header]
     if missing:
         for mark, called in ((";", "semicolons"), ("\t", "tabs")):
@@ -84,14 +93,24 @@ def csv_rows(path: Path, required: Sequence[str], optional: Sequence[str]) -> It
     twice = [name for name in (*required, *optional) if header.count(name) > 1]
     if twice:
         raise SpotlibError(f"{path}, row 1: column {twice[0]!r} is there twice; keep one")
-    for number, cells in enumerate(rows[1:], start=2):
-        if not any(cell.strip() for cell in cells):
-            continue
+    for number, cells in rows:
         if len(cells) != len(header):
             raise SpotlibError(
                 f"{path}, row {number}: {len(cells)} cells under {len(header)} columns; complete or quote them"
             )
-        yield number, dict(zip(header, (cell.strip() for cell in cells), strict=True))
+        yield number, dict(zip(header, (unguarded(cell.strip()) for cell in cells), strict=True))
+
+
+def _filled(rows: Iterable[list[str]]) -> list[tuple[int, list[str]]]:
+    """Rows that hold anything, with their numbers; ValueError for more cells than any table of events has."""
+    found, n_cells = [], 0
+    for number, cells in enumerate(rows, start=1):
+        if any(cell.strip() for cell in cells):
+            found.append((number, cells))
+            n_cells += len(cells)
+            if n_cells > MAX_CELLS:
+                raise ValueError(f"more than {MAX_CELLS:,} cells")
+    return found
 
 
 def write_events_csv(path: str | Path, table: EventTable) -> None:
@@ -108,7 +127,7 @@ def write_events_csv(path: str | Path, table: EventTable) -> None:
         for video, events in table.events.items():
             about = (table.lengths.get(video, ""), f"{table.rates[video]:.12g}" if video in table.rates else "")
             if not events:
-                row = (table.subjects.get(video, ""), video, *[""] * 7, *about)
+                row = (guarded(table.subjects.get(video, "")), guarded(video), *[""] * 7, *about)
                 writer.writerow((*row, "") if scored else row)
             for event in events:
                 if not event.reachable:
@@ -117,15 +136,15 @@ def write_events_csv(path: str | Path, table: EventTable) -> None:
                         " choose another convention to write it"
                     )
                 row = (
-                    table.subjects.get(video, ""),
-                    video,
+                    guarded(table.subjects.get(video, "")),
+                    guarded(video),
                     str(event.kind),
                     event.onset,
                     "" if event.apex is None else event.apex,
                     event.offset,
                     "+".join(event.aus),
                     event.side,
-                    event.note,
+                    guarded(event.note),
                     *about,
                 )
                 writer.writerow((*row, "" if event.score is None else repr(event.score)) if scored else row)

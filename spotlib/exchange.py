@@ -17,6 +17,7 @@ from spotlib.datasets.conventions import Conventions, MissingOffset, to_events
 from spotlib.datasets.records import Finding, FrameMap, Origin, Record
 from spotlib.errors import SpotlibError
 from spotlib.event_table import MAX_FRAME, EventTable, csv_rows, read_events_csv, write_events_csv
+from spotlib.formulas import guarded
 from spotlib.intervals import Kind
 
 Format = Literal["spotlib", "field"]
@@ -142,13 +143,13 @@ def write_field_csv(path: str | Path, table: EventTable, *, first_frame: int = 0
             for event in events:
                 writer.writerow(
                     (
-                        table.subjects.get(video, ""),
-                        video,
+                        guarded(table.subjects.get(video, "")),
+                        guarded(video),
                         event.onset + first_frame,
                         -1 if event.apex is None else event.apex + first_frame,
                         event.offset + first_frame if event.reachable else 0,
                         TYPES[event.kind],
-                        format_aus(event.aus, event.side),
+                        guarded(format_aus(event.aus, event.side)),
                     )
                 )
 

@@ -15,9 +15,11 @@ import numpy as np
 import torch
 
 from spotlib import peaks
+from spotlib.checkpoint import Checkpoint
 from spotlib.engine import Engine
 from spotlib.faces import gaps
 from spotlib.fold_run import Arrays, FoldRun, event_to_json
+from spotlib.fold_state import go_on, note
 from spotlib.intervals import Event, Kind
 from spotlib.matching import match
 from spotlib.steps import Speed
@@ -54,6 +56,7 @@ def run_fold(
     threads: int | None = None,
     speed: Speed | None = None,
     beat: Beat = lambda done, total: None,
+    checkpoint: Checkpoint | None = None,
 ) -> tuple[dict[str, Any], Arrays]:
     """Compute one fold and return the row's content and its arrays (frame scores per test video).
 
@@ -64,6 +67,8 @@ def run_fold(
         threads: see `threads_for_a_fold`.
         speed: how to train (default: the fastest way known for the device).
         beat: told how many epochs of how many are done.
+        checkpoint: where to go on from, if there is one, and where to note now and then how far this fold is; the row
+            is the same with or without.
     """
     start = time.perf_counter()
     groups = (train_clips, inner_clips, test_clips)
@@ -74,14 +79,17 @@ def run_fold(
         bank = Bank([clip for group in groups for clip in group], device=torch.device(device))
         engine = Engine(bank, params, speed=speed)
         fold = FoldRun(engine, groups, params, later=engine.cuda)
+        go_on(fold, checkpoint)
         ahead = 1 if engine.cuda else 0  # epochs that a GPU may be ahead of what the host has taken in
         while len(fold.curves) < params.epochs:
             if fold.enqueued < params.epochs:
                 fold.enqueue()
             if fold.enqueued - len(fold.curves) > ahead or fold.enqueued == params.epochs:
                 beat(fold.take(), params.epochs)
+            note(fold, checkpoint, seconds=time.perf_counter() - start)
         row, arrays = fold.row()
-    return finished(row, arrays, test_clips, device=device, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start + (checkpoint.earlier if checkpoint is not None else 0.0)
+    return finished(row, arrays, test_clips, device=device, seconds=seconds)
 
 
 def finished(

@@ -141,6 +141,13 @@ class FoldRun:
             self._settle()
         return done + 1
 
+    def drain(self) -> None:
+        """Take in every epoch that was enqueued, and wait for its choice: nothing is under way then."""
+        while len(self.curves) < self.enqueued:
+            self.take()
+        while self.waiting:
+            self._settle()
+
     @property
     def settled(self) -> int:
         """Epochs whose choice was compared with the best so far."""

@@ -112,10 +112,14 @@ def run_jobs(
             executor.submit(_call, function, job, beat): i
             for i, (job, beat) in enumerate(zip(jobs, beats, strict=True))
         }
+        stack.callback(lambda: [future.cancel() for future in waiting])  # whatever ends this: begin nothing further
         meter = stack.enter_context(_Meter(desc, unit, sum(weights)))
         finished: set[int] = set()
+        check = getattr(executor, "check", None)  # an executor that can be lost without its jobs saying so
         while waiting:
             done, _ = wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED)
+            if check is not None and not done:
+                check()
             for future in done:
                 i = waiting.pop(future)
                 try:

@@ -11,16 +11,18 @@ import contextlib
 import multiprocessing
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from spotlib.checkpoint import Checkpoint
 from spotlib.engine import Engine
 from spotlib.errors import SpotlibError
 from spotlib.fold import finished
 from spotlib.fold_run import Arrays, FoldRun
+from spotlib.fold_state import go_on, note
 from spotlib.material import Bank, Clip
 from spotlib.splits import Fold
 from spotlib.steps import Speed
@@ -42,6 +44,7 @@ def run_folds(
     speed: Speed | None = None,
     engines: Sequence[Engine] | None = None,
     beat: Callable[[int, float, float], None] = lambda fold, done, total: None,
+    checkpoints: Mapping[int, Checkpoint] | None = None,
 ) -> Iterator[Result]:
     """Compute ``folds`` of one network and yield (index of the fold, row or the error it ended with, arrays).
 
@@ -55,6 +58,7 @@ def run_folds(
         speed: how to train.
         engines: some that were made for these clips and parameters already, instead of new ones.
         beat: told of a fold how many epochs of how many are done.
+        checkpoints: by index of a fold, where to go on from and where to note how far it is.
     """
     if params.system == "peaks":
         raise SpotlibError("the peak detector trains nothing; use spotlib.fold.run_fold")
@@ -62,7 +66,10 @@ def run_folds(
     if engines is None:
         engines = make_engines(Bank(clips, device=torch.device(device)), params, min(at_once, len(todo)), speed)
     with _choosers(workers) as executor:
-        active = [_one_after_another(engine, todo, clips, params, executor, len(engines), beat) for engine in engines]
+        active = [
+            _one_after_another(engine, todo, clips, params, executor, len(engines), beat, checkpoints or {})
+            for engine in engines
+        ]
         while active:  # a turn enqueues one epoch of a fold, and takes in the one before
             for turns in list(active):
                 try:
@@ -84,24 +91,27 @@ def make_engines(bank: Bank, params: Params, count: int, speed: Speed | None = N
 
 def _one_after_another(
     engine: Engine, todo: deque[Fold], clips: Sequence[Clip], params: Params, executor: Executor | None, at_once: int,
-    beat: Callable[[int, float, float], None],
+    beat: Callable[[int, float, float], None], checkpoints: Mapping[int, Checkpoint],
 ) -> Iterator[Result | None]:  # fmt: skip
     """Folds from ``todo`` on one engine; None at the end of each turn, a result at the end of each fold."""
     while todo:
         fold = todo.popleft()
-        start = time.perf_counter()
+        start, checkpoint = time.perf_counter(), checkpoints.get(fold.index)
         of_fold = (fold.train, fold.inner, fold.test)
         train, inner, test = ([clip for clip in clips if clip.subject in set(names)] for names in of_fold)
         try:
             run = FoldRun(engine, (train, inner, test), params, later=True, executor=executor)
+            go_on(run, checkpoint)
             while len(run.curves) < params.epochs:
                 if run.enqueued < params.epochs:
                     run.enqueue()
                     yield None
                 if run.enqueued - len(run.curves) > 1 or run.enqueued == params.epochs:
                     beat(fold.index, run.take(), params.epochs)
+                note(run, checkpoint, seconds=(time.perf_counter() - start) / at_once)
             row, arrays = run.row()
             seconds = (time.perf_counter() - start) / at_once  # this fold's share of the device
+            seconds += checkpoint.earlier if checkpoint is not None else 0.0
             row, arrays = finished(row, arrays, test, device=str(engine.device), seconds=seconds)
         except Exception as error:  # one fold that cannot be trained does not end the others
             yield fold.index, error, {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from spotlib.errors import SpotlibError
+from spotlib.errors import SpotlibError, one_line
 from spotlib.event_table import EventTable, read_events_csv
 from spotlib.intervals import KINDS, Event, Kind
 from spotlib.matching import PROTOCOLS, Match, Protocol, count_hits, match
@@ -375,7 +375,7 @@ def format_evaluation(result: dict[str, Any]) -> str:
     if result["kappa"] is not None:
         kappas = [f"{kind_name(kind)} {_cell(result['kappa'][kind_name(kind)])}" for kind in (*KINDS, None)]
         lines.append(f"Cohen's kappa over {result['kappa']['frames']} frames: {', '.join(kappas)}")
-    return "\n".join([*lines, *(f"note: {note}" for note in result["notes"])])
+    return "\n".join([*lines, *(one_line(f"note: {note}") for note in result["notes"])])
 
 
 def _cell(value: float | int | None) -> str:

@@ -13,9 +13,13 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from spotlib.errors import SpotlibError
+from spotlib.errors import SpotlibError, one_line
+from spotlib.limits import read_bytes
+
+MAX_BYTES = 2**18  # of a parameter file; the longest that is shipped has 3 kB
+DEEPEST = 8  # lists in lists; a study's grid needs three
 
 
 class _Section(BaseModel):
@@ -27,13 +31,21 @@ def _none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip().lower() == "none" else value
 
 
+def _name(value: str) -> str:
+    # it becomes the name of a folder of results
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,40}", value):
+        raise ValueError("a data set's name is of letters, digits, '-' and '_'")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_name)]
 Longest = Annotated[Annotated[int, Field(ge=1)] | None, BeforeValidator(_none)]
 
 
 class DataParams(_Section):
     """What is looked at: a data set or its twin (TWIN.md), and what counts as its truth (METHOD section 7)."""
 
-    dataset: str = Field("demo", description="name of the data set; 'demo' is the embedded synthetic twin")
+    dataset: Name = Field("demo", description="name of the data set; 'demo' is the embedded synthetic twin")
     subjects: int | None = Field(None, ge=4, le=500, description="people, the first n; none: all there are")
     videos_per_subject: int | None = Field(
         None, ge=1, le=50, description="twin: videos of each person; none: as in the real data set"
@@ -192,7 +204,8 @@ def make_params(values: dict[str, Any], *, where: str = "parameters") -> Params:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "value"
         message = first["msg"].removeprefix("Value error, ")
-        raise SpotlibError(f"{where}: {name} is {first['input']!r}: {message[0].lower() + message[1:]}") from None
+        given = one_line(repr(first["input"]), longest=200)
+        raise SpotlibError(f"{where}: {name} is {given}: {message[0].lower() + message[1:]}") from None
     if params.window_alignment == "centred" and params.window % 2 == 0:
         raise SpotlibError(f"{where}: window is {params.window}, but a centred window needs an odd number of frames")
     if params.system == "spotgcn" and (params.window != 17 or not params.keep_zero_row):
@@ -223,7 +236,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [
         (tag, regexp)
         for tag, regexp in resolvers
-        if tag not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float", "tag:yaml.org,2002:int")
+        if tag.removeprefix("tag:yaml.org,2002:") not in ("bool", "float", "int", "timestamp", "merge")
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
@@ -249,15 +262,18 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises SpotlibError if the file is missing, not YAML, not a mapping, or has a name twice.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = read_bytes(path, MAX_BYTES).decode("utf-8")
     except FileNotFoundError:
         raise SpotlibError(f"{path}: no such parameter file; the shipped ones are in params/") from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpotlibError(f"{path}: cannot be read as text ({error.__class__.__name__}); give a YAML file") from None
+    except ValueError as error:
+        raise SpotlibError(f"{path}: {error}; this is no parameter file") from None
     try:
+        _check_plain(text, str(path))
         node = yaml.compose(text, Loader=_Loader)
         values = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise SpotlibError(f"{path}{line}: not valid YAML; write one `name: value` per line") from None
@@ -275,12 +291,31 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
+def _check_plain(text: str, where: str) -> None:
+    """SpotlibError for what parameters do not need and what makes a small file large or strange.
+
+    That is: references (a few lines of them mean gigabytes), types by name, lists in lists in lists.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        at = f"{where}, line {event.start_mark.line + 1}"
+        if isinstance(event, yaml.AliasEvent):
+            raise SpotlibError(f"{at}: a reference (*{event.anchor}); write the value out")
+        tag = getattr(event, "tag", None)
+        if tag and not (isinstance(event, yaml.ScalarEvent) and tag in ("!", "tag:yaml.org,2002:str")):
+            raise SpotlibError(f"{at}: a type by name ({tag}); write the value alone")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise SpotlibError(f"{at}: lists or mappings more than {DEEPEST} deep; write `name: value` lines")
+
+
 def parse_override(text: str) -> tuple[str, Any]:
     """Turn ``name=value`` of the command line into a pair; the value is read as YAML."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
         raise SpotlibError(f"-p {text!r}: expected name=value")
     try:
+        _check_plain(value, f"-p {name.strip()}")
         return name.strip(), yaml.load(value, Loader=_Loader) if value.strip() else ""
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):
         return name.strip(), value

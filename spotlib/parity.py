@@ -23,6 +23,7 @@ import torch
 from spotlib.errors import SpotlibError
 from spotlib.intervals import KINDS, Event, Kind
 from spotlib.labels import FrameTargets, targets
+from spotlib.limits import read_arrays
 from spotlib.losses import spotting_loss
 from spotlib.matching import match
 from spotlib.models import SpotGCN, build_released
@@ -153,8 +154,7 @@ def _guarded(name: str, check: Callable[[], ParityLine | None]) -> tuple[ParityL
 def _check_arrays(file: Path) -> ParityLine | None:
     if file.suffix != ".npz":
         return None
-    with np.load(file, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
+    arrays = read_arrays(file)
     for belongs, check in _KINDS:
         if belongs(arrays):
             comparison = _Comparison()

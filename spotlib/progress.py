@@ -10,14 +10,24 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+from spotlib.errors import one_line
+
 T = TypeVar("T")
 log = logging.getLogger("spotlib")
+
+
+class _Lines(logging.Formatter):
+    """One line for each message, whatever names of files are in it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        record.message = one_line(record.message)
+        return super().formatMessage(record)
 
 
 def setup_logging(*, verbose: bool = False) -> None:
     """Send spotlib's log to standard error, one plain line per message."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
+    handler.setFormatter(_Lines("%(asctime)s %(message)s", datefmt="%H:%M:%S"))
     log.handlers[:] = [handler]
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
     log.propagate = False

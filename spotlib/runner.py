@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from spotlib import store
+from spotlib.claims import BUSY, claim, wait_for
 from spotlib.datasets.base import Dataset, Video
 from spotlib.datasets.catalogue import OWN, REAL, conventions, open_dataset
 from spotlib.datasets.conventions import RELEVANT
@@ -74,6 +75,7 @@ class Run:
         workers: processes; None: one per core.
         executor: where jobs run instead of on processes of this machine.
         device: what trains networks: "auto" (every GPU there is, or else the CPU), "cpu", "cuda", "cuda:0".
+        retry_failed: whether folds that failed before are tried again.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Run:
         workers: int | None = None,
         executor: Executor | None = None,
         device: str = "auto",
+        retry_failed: bool = True,
     ) -> None:
         self.params = params
         self.profile = profile
@@ -99,6 +102,7 @@ class Run:
         self.workers = workers
         self.executor = executor
         self.device = device
+        self.retry_failed = retry_failed
         self.started = time.time()
 
     def changed(self, **values: Any) -> Run:
@@ -112,6 +116,7 @@ class Run:
             workers=self.workers,
             executor=self.executor,
             device=self.device,
+            retry_failed=self.retry_failed,
         )
         if other.params.section(DataParams) == self.params.section(DataParams):
             other.__dict__["dataset"] = self.dataset
@@ -176,7 +181,7 @@ class Run:
             paths[0].parent.mkdir(parents=True, exist_ok=True)
             begin = time.monotonic()
             frames = [self.dataset.videos[i].n_frames for i in missing]
-            run_jobs(
+            outcomes = run_jobs(
                 _extract_job,
                 [(*self.recipe(), i, str(paths[i])) for i in missing],
                 desc="track" if self.root else "render and track",
@@ -185,6 +190,10 @@ class Run:
                 workers=self.workers,
                 executor=self.executor,
             )
+            left = [paths[i] for i, outcome in zip(missing, outcomes, strict=True) if outcome == BUSY]
+            if left:  # another run on this folder is at them
+                wait_for(left)
+                return self.features()
             seconds = time.monotonic() - begin
             log.info("features: %d frames in %.0f s (%.0f frames/s)", sum(frames), seconds, sum(frames) / seconds)
             store.write_text(
@@ -260,10 +269,11 @@ class Run:
         ]
         return store.digest({"features": self._feature_key, "videos": videos})[:16]
 
-    def train(self, *variants: str, retry_failed: bool = True) -> list[dict[str, Any]]:
+    def train(self, *variants: str, retry_failed: bool | None = None) -> list[dict[str, Any]]:
         """Make sure that every fold of ``variants`` has its row; return the rows, variant by variant, fold by fold.
 
-        A fold that fails becomes a row that says so; the others go on. Failed rows are tried again on the next call.
+        A fold that fails becomes a row that says so; the others go on. Failed rows are tried again on the next call,
+        unless ``retry_failed`` (None: as this run was made) says otherwise.
         """
         from spotlib.training_jobs import train_all
 
@@ -361,6 +371,7 @@ def open_run(
     workers: int | None = None,
     executor: Executor | None = None,
     device: str = "auto",
+    retry_failed: bool = True,
 ) -> Run:
     """A :class:`Run` from a parameter file, a profile over it, and single values over both.
 
@@ -392,12 +403,13 @@ def open_run(
         workers=workers,
         executor=executor,
         device=device,
+        retry_failed=retry_failed,
     )
 
 
 def _file_name(name: str) -> str:
     """``name`` with what a file system may not like replaced; different names stay different."""
-    safe = re.sub(r"[^\w.-]", "_", name)[:80]
+    safe = re.sub(r"[^\w.-]", "_", name)[:80].encode()[:150].decode(errors="ignore")  # a name has at most 255 bytes
     return safe if safe == name else f"{safe}-{store.digest(name)[:6]}"
 
 
@@ -429,11 +441,19 @@ def _extract_job(
     index: int,
     path: str,
     beat: Callable[[float, float], None],
-) -> None:
+) -> str:
+    with claim(Path(path)) as mine:
+        if not mine:
+            return BUSY
+        if not _usable(Path(path)):  # or else another run has made them since
+            _extract(remade(values, results, root, annotations), index, Path(path), beat)
+        return "done"
+
+
+def _extract(run: Run, index: int, path: Path, beat: Callable[[float, float], None]) -> None:
     from spotlib.flow import CROPS
     from spotlib.swmro import PairMotion, extract
 
-    run = remade(values, results, root, annotations)
     params, video = run.params, run.dataset.videos[index]
     crop = CROPS[params.crop]
     try:
@@ -460,7 +480,7 @@ def _extract_job(
             name=video.name,
         )
     # half: what trains here and what travels to another machine is the same to the bit
-    save_features(Path(path), motion, half=True)
+    save_features(path, motion, half=True)
 
 
 def _usable(path: Path) -> bool:

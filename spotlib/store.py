@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from spotlib import limits
 from spotlib.errors import SpotlibError
 
 SCHEMA = 1
+# names come with bundles from other machines: one must not lead out of the folder
+_VARIANT = re.compile(r"[A-Za-z0-9][\w.+-]{0,150}", re.ASCII)
 
 
 def canonical(value: Any) -> str:
@@ -76,9 +80,11 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Read an .npz without unpickling anything."""
-    with np.load(path, allow_pickle=False) as data:
-        return {name: data[name] for name in data.files}
+    """Read an .npz without unpickling anything; SpotlibError if it is damaged or unpacks beyond any memory."""
+    try:
+        return limits.read_arrays(path)
+    except (OSError, ValueError) as error:
+        raise SpotlibError(f"{path}: its arrays cannot be read ({error}); remove it, it is computed again") from None
 
 
 class RowStore:
@@ -88,7 +94,9 @@ class RowStore:
         self.folder = Path(folder)
 
     def path(self, variant: str, key: Mapping[str, Any]) -> Path:
-        """Where the row with this key stands, whether it exists or not."""
+        """Where the row with this key stands, whether it exists or not; SpotlibError for names that no row has."""
+        if not _VARIANT.fullmatch(variant) or any(type(key[name]) is not int for name in ("fold", "seed")):
+            raise SpotlibError(f"{variant!r}, fold {key['fold']!r}, seed {key['seed']!r}: no row is called so")
         return self.folder / variant / f"fold{key['fold']}-seed{key['seed']}-{digest(key)[:12]}.json"
 
     def read(self, variant: str, key: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -133,12 +141,12 @@ class RowStore:
 def read_row(path: Path) -> dict[str, Any] | None:
     """A row file, or None if it is absent, truncated or changed (its checksum is over all else in it)."""
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
+        row = limits.read_json(path)
         checksum = row.pop("checksum")
         arrays = path.with_suffix(".npz")
         whole = "arrays" not in row or hashlib.sha256(arrays.read_bytes()).hexdigest() == row["arrays"]
         return row if digest(row) == checksum and row["schema"] == SCHEMA and whole else None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return None
 
 

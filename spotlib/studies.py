@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from spotlib.errors import SpotlibError
+from spotlib.limits import read_json
 from spotlib.params import make_params, read_yaml
 from spotlib.provenance import CHECKOUT
 from spotlib.store import RowStore, canonical
@@ -288,7 +289,7 @@ def _find(store: RowStore, cell: Cell, key: Mapping[str, Any]) -> tuple[dict[str
 def _peek(path: Path) -> dict[str, Any] | None:
     """A row without a check of its arrays, which would take minutes for thousands; None if it cannot be read."""
     try:
-        row = json.loads(path.read_text(encoding="utf-8"))
+        row = read_json(path)
     except (OSError, ValueError):
         return None
     return row if isinstance(row, dict) else None

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from spotlib.claims import BUSY, wait_for
 from spotlib.devices import find_devices, sharing, turn
 from spotlib.jobs import run_jobs, worker_count
 from spotlib.progress import log
@@ -25,22 +26,23 @@ def train_all(
     parts: Sequence[tuple[Run, Sequence[str]]],
     *,
     folds: Sequence[int] | None = None,
-    retry_failed: bool = True,
+    retry_failed: bool | None = None,
     seconds: float | None = None,
 ) -> None:
     """Make sure that every fold of every part's variants has its row.
 
     parts: runs, which may differ in parameters, and names of variants. All that is missing goes through one pool, so
     that no core or GPU waits for the last fold of a part. Workers, executor and device are those of the first run.
-    folds: only these; None: all. After ``seconds`` nothing further is begun: the same call goes on.
+    folds: only these; None: all. retry_failed: whether folds that failed before are tried again; None: as each run was
+    made. After ``seconds`` nothing further is begun: the same call goes on.
     """
     until = None if seconds is None else time.time() + seconds
     single: list[tuple[Run, Unit, list[str]]] = []
     together: list[tuple[Run, list[Unit], list[str]]] = []
     first = parts[0][0]
-    devices = find_devices(first.device)
+    devices = getattr(first.executor, "devices", find_devices)(first.device)  # those of a cluster are its workers'
     for run, variants in parts:
-        todo = run.missing(*variants, retry_failed=retry_failed)
+        todo = run.missing(*variants, retry_failed=run.retry_failed if retry_failed is None else retry_failed)
         todo = [unit for unit in todo if folds is None or unit.fold.index in folds]
         if not todo:
             continue
@@ -55,14 +57,14 @@ def train_all(
                 networks.setdefault(unit.variant, []).append(unit)
         together += [(run, units, paths) for units in networks.values()]
     # keys travel with the jobs: whatever happens to the code meanwhile, a row says what was asked for
-    run_jobs(
+    outcomes = run_jobs(
         _fold_job,
         [(*run.recipe(), unit.variant, unit.key, paths, until) for run, unit, paths in single],
         desc="folds", unit="epochs", weights=[run.params.epochs for run, _, _ in single],
         workers=first.workers, executor=first.executor, on_done=lambda _, said: log.info("%s: %s", *said),
     )  # fmt: skip
     share = max((sharing(units[0].params) for _, units, _ in together), default=1)
-    run_jobs(
+    outcomes_together = run_jobs(
         _gpu_job,
         [
             (*run.recipe(), units[0].variant, [u.key for u in units], paths, devices, until)
@@ -71,6 +73,14 @@ def train_all(
         desc="folds", unit="epochs", weights=[run.params.epochs * len(units) for run, units, _ in together],
         workers=share * len(devices), executor=first.executor,
     )  # fmt: skip
+    said = [(run, unit, outcome) for (run, unit, _), (_, outcome) in zip(single, outcomes, strict=True)]
+    for (run, units, _), of_units in zip(together, outcomes_together, strict=True):
+        said += [(run, unit, of_units.get(unit.name, "")) for unit in units]
+    left = [run.store.path(unit.variant, unit.key) for run, unit, outcome in said if outcome == BUSY]
+    if left:  # another run on this folder has them; what it leaves undone, because it ends or dies, is done here
+        wait_for(left)
+        rest = None if until is None else max(0.0, until - time.time())
+        train_all(parts, folds=folds, retry_failed=False, seconds=rest)
 
 
 def _late(until: float | None) -> bool:
@@ -112,15 +122,16 @@ def _gpu_job(
     devices: Sequence[str],
     until: float | None,
     beat: Callable[[float, float], None],
-) -> None:
+) -> dict[str, str]:
     run = remade(values, results, root, annotations)
     units = [run.unit(variant, key["fold"], key=key) for key in keys]
     share = sharing(units[0].params)
     with turn(devices, share) as device:
         if _late(until):
             log.info("%s: %s", variant, LATER)
-            return
-        outcomes = compute_together(
+            return {}
+        outcomes = {}
+        for said in compute_together(
             units,
             lambda subjects: load_clips(run, subjects, units[0].params, paths=paths),
             run.store,
@@ -128,6 +139,7 @@ def _gpu_job(
             workers=max(1, worker_count(None) // (share * len(devices))),
             libraries=versions(),
             beat=beat,
-        )
-        for said in outcomes:
+        ):
             log.info("%s: %s", *said)
+            outcomes[said[0]] = said[1]
+        return outcomes

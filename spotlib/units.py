@@ -6,6 +6,7 @@ usual numerical libraries.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from spotlib.checkpoint import Checkpoint
+from spotlib.claims import BUSY, claim
 from spotlib.fold import run_fold
 from spotlib.splits import Fold
-from spotlib.store import RowStore
+from spotlib.store import RowStore, digest
 from spotlib.training import Clip
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
@@ -67,15 +70,35 @@ def compute(
     """Compute ``unit`` and write its row; return its name and how it went.
 
     ``clips`` gives the videos of some subjects. A failure becomes a row that says so, with a trimmed traceback: one
-    fold that cannot be trained does not end a night's work.
+    fold that cannot be trained does not end a night's work. One that another process is at is left to it (`BUSY`).
     """
-    fold = unit.fold
-    try:
-        train, inner, test = (clips(group) for group in (fold.train, fold.inner, fold.test))
-        row, arrays = run_fold(train, inner, test, unit.params, device=device, beat=beat)
-    except Exception as error:
-        return _write(unit, store, libraries, error)
-    return _write(unit, store, libraries, row, arrays)
+    fold, checkpoint = unit.fold, _checkpoint(unit, store)
+    with claim(store.path(unit.variant, unit.key)) as mine:
+        said = _no_need(unit, store, mine)
+        if said is not None:
+            return said
+        try:
+            train, inner, test = (clips(group) for group in (fold.train, fold.inner, fold.test))
+            row, arrays = run_fold(train, inner, test, unit.params, device=device, beat=beat, checkpoint=checkpoint)
+        except Exception as error:
+            said = _write(unit, store, libraries, error)
+        else:
+            said = _write(unit, store, libraries, row, arrays)
+        checkpoint.remove()  # the row is there
+        return said
+
+
+def _checkpoint(unit: Unit, store: RowStore) -> Checkpoint:
+    path = store.path(unit.variant, unit.key).with_suffix(".checkpoint")
+    return Checkpoint(path, key=digest(unit.key), name=unit.name)
+
+
+def _no_need(unit: Unit, store: RowStore, mine: bool) -> tuple[str, str] | None:
+    """Name and reason if ``unit`` need not be computed here: somebody else is at it, or has done it meanwhile."""
+    if not mine:
+        return unit.name, BUSY
+    row = store.read(unit.variant, unit.key)
+    return (unit.name, "done by another run") if row is not None and row["status"] == "done" else None
 
 
 def compute_together(
@@ -94,6 +117,22 @@ def compute_together(
     ``at_once`` folds train side by side, and ``workers`` processes choose thresholds meanwhile (`spotlib.many_folds`).
     Yields name and outcome of each as it is done.
     """
+    with contextlib.ExitStack() as stack:
+        own: list[Unit] = []
+        for unit in units:
+            said = _no_need(unit, store, stack.enter_context(claim(store.path(unit.variant, unit.key))))
+            if said is None:
+                own.append(unit)
+            else:
+                yield said
+        if own:
+            yield from _together(own, clips, store, device, at_once, workers, libraries, beat)
+
+
+def _together(
+    units: Sequence[Unit], clips: Clips, store: RowStore, device: str, at_once: int, workers: int,
+    libraries: Mapping[str, str] | None, beat: Callable[[float, float], None],
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     import torch
 
     from spotlib.many_folds import run_folds
@@ -101,6 +140,7 @@ def compute_together(
     if device.startswith("cuda"):  # Triton launches on the current device
         torch.cuda.set_device(device)
     of_fold = {unit.fold.index: unit for unit in units}
+    checkpoints = {unit.fold.index: _checkpoint(unit, store) for unit in units}
     done = dict.fromkeys(of_fold, 0.0)
     epochs = float(units[0].params.epochs)
 
@@ -112,10 +152,12 @@ def compute_together(
         everybody = {name for unit in units for name in (*unit.fold.train, *unit.fold.inner, *unit.fold.test)}
         results = run_folds(
             clips(everybody), [unit.fold for unit in units], units[0].params,
-            device=device, at_once=at_once, workers=workers, beat=told,
+            device=device, at_once=at_once, workers=workers, beat=told, checkpoints=checkpoints,
         )  # fmt: skip
         for index, row, arrays in results:
-            yield _write(of_fold.pop(index), store, libraries, row, arrays)
+            said = _write(of_fold.pop(index), store, libraries, row, arrays)
+            checkpoints[index].remove()
+            yield said
     except Exception as error:  # none of the rest can be trained: no videos, no memory
         for unit in of_fold.values():
             yield _write(unit, store, libraries, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,7 +18,9 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from spotlib.datasets.pictures import too_large
 from spotlib.errors import SpotlibError
+from spotlib.limits import MAX_HOURS, MAX_PICTURE, MAX_PIXELS
 from spotlib.progress import log
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff")
@@ -28,6 +31,15 @@ COMPLETE = 0.95
 BEAT_TOLERANCE = 0.10
 #: ... and a video has a variable frame rate if more than this share of its frames are
 OFF_BEAT_SHARE = 0.01
+#: three days at 30 frames per second; a file that promises more is damaged, or was made to keep a machine busy
+MAX_FRAMES = 10_000_000
+#: s without a new picture; two pictures days apart would be held, and looked at, for all of that time
+MAX_STILL = 600
+#: kinds of files that are opened. The library knows others that are lists of further files and network addresses
+FORMATS = (
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,mpegvideo,asf,flv,live_flv,ogg,gif,apng,mjpeg,h264,hevc,obu,"
+    "av1,ivf,m4v,dv,mxf,nut,rm,yuv4mpegpipe,vc1,wav,w64,mp3,flac,aac,aiff,amr,caf"
+)
 
 Format = Literal["rgb", "grey"]
 
@@ -113,8 +125,16 @@ def _read_image(file: Path, format: Format) -> np.ndarray:
     import cv2
 
     flag = cv2.IMREAD_GRAYSCALE if format == "grey" else cv2.IMREAD_COLOR_RGB
-    data = np.fromfile(file, np.uint8)
-    image = cv2.imdecode(data, flag) if data.size else None
+    if file.stat().st_size > MAX_PICTURE:
+        raise SpotlibError(f"{file}: larger than {MAX_PICTURE >> 20} MiB; replace or remove it")
+    data = file.read_bytes()
+    problem = too_large(data)
+    if problem:
+        raise SpotlibError(f"{file}: not a readable image; replace or remove it ({problem})")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+    except cv2.error:
+        image = None
     if image is None:
         raise SpotlibError(f"{file}: not a readable image; replace or remove it")
     return image
@@ -150,6 +170,8 @@ class VideoFile:
             )
         if fps is not None and (variable or abs(fps / beat.fps - 1) > 0.005):
             duration = beat.seconds[-1] + 1 / beat.fps
+            if duration * fps > MAX_FRAMES:
+                raise SpotlibError(f"{path}: {duration / 3600:.1f} hours at {fps:g} frames/s are too much; cut it")
             self._resample = True
             self.fps = float(fps)
             self.n_frames = max(1, round(duration * fps))
@@ -185,7 +207,7 @@ class VideoFile:
             promised_s = max(stream.duration or 0, promised if container.format.name == "avi" else 0) * tick
             if not promised_s and container.duration and len(container.streams) == 1:
                 promised_s = container.duration / av.time_base
-            stamps: list[int] = []
+            stamps = array("q")
             n_packets = 0
             try:
                 for packet in container.demux(stream):
@@ -194,11 +216,19 @@ class VideoFile:
                         n_packets += 1
                         if stamp is not None and not packet.is_discard:
                             stamps.append(stamp)
+                        if n_packets > MAX_FRAMES:
+                            raise SpotlibError(f"{self.path}: more than {MAX_FRAMES:,} frames; cut it into parts")
             except av.error.FFmpegError as error:
                 raise _damaged(self.path, f"unreadable after {n_packets} frames", error) from None
         if n_packets == 0:
             raise SpotlibError(f"{self.path}: no frames in the video stream; export the video again")
         beat = _beat(np.sort(np.asarray(stamps, np.float64)) * tick, n_packets, tick, self._rate())
+        if beat.seconds[-1] > 3600 * MAX_HOURS:
+            hours = beat.seconds[-1] / 3600
+            raise SpotlibError(f"{self.path}: {hours:.0f} hours long by its timestamps; at most {MAX_HOURS} are read")
+        still = float(np.diff(beat.seconds).max(initial=0))
+        if still > MAX_STILL:
+            raise SpotlibError(f"{self.path}: no picture for {still / 60:.0f} minutes; cut it there, or export it again")
         reached = beat.seconds[-1] + 2 / beat.fps
         if reached < COMPLETE * promised_s - 0.1:  # some writers make the last frame longer
             raise _damaged(self.path, f"{beat.seconds[-1]:.1f} of {promised_s:.1f} s are there")
@@ -223,10 +253,18 @@ class VideoFile:
         with _open(self.path) as container:
             stream = _video_stream(self.path, container)
             stream.thread_type = "AUTO"
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            size: tuple[int, int] | None = None
             try:
                 for frame in container.decode(stream):
                     if frame.is_corrupt:
                         raise _damaged(self.path, f"frame {done} cannot be decoded")
+                    size = size or (frame.width, frame.height)
+                    if size != (frame.width, frame.height):
+                        raise SpotlibError(
+                            f"{self.path}: {frame.width}x{frame.height} px from frame {done} on, {size[0]}x{size[1]}"
+                            " before; export the video again at one size"
+                        )
                     yield frame
                     done += 1
             except av.error.FFmpegError as error:
@@ -284,7 +322,9 @@ def _open(path: Path) -> Any:
     import av
 
     try:
-        return av.open(str(path))
+        # "file:": a name such as "concat:a" or "x%03d.jpg" is a name; nothing but this one file is opened
+        options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
+        return av.open(f"file:{path}", options=options)
     except av.error.FFmpegError as error:
         raise _damaged(path, "not a video file, or damaged", error) from None
     except PermissionError:

@@ -10,24 +10,21 @@ import ast
 import contextlib
 import logging
 import os
-import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from spotlib.errors import SpotlibError
 from spotlib.params import Params, make_params
-from spotlib.progress import log, setup_logging, watched
+from spotlib.progress import log, setup_logging
 from spotlib.provenance import CHECKOUT
 from spotlib.runner import Run, open_run
 
-if TYPE_CHECKING:
-    from traitlets.config import Config
-
 NOTEBOOKS = ("01_preprocess", "02_train", "03_ablations", "04_figures", "05_report")
 TABLES_NOTEBOOK = "06_tables"  # hours on a full data set, so only when asked for
+SHOWING = ("04_figures", "05_report")  # compute nothing where the others have run
 # names that steer a notebook without being parameters of a result
 _STEERING = (
     "params_file",
@@ -41,6 +38,8 @@ _STEERING = (
     "results",
     "workers",
     "device",
+    "scheduler",
+    "keep_failed",
 )
 
 
@@ -73,7 +72,17 @@ def notebook_run(namespace: dict[str, Any]) -> Run:
         results=namespace.get("results") or None,
         workers=workers,
         device=namespace.get("device") or "auto",
+        executor=_executor(namespace.get("scheduler")),
+        retry_failed=not namespace.get("keep_failed"),
     )
+
+
+def _executor(scheduler: str | None) -> Executor | None:
+    if not scheduler:
+        return None
+    from spotlib.cluster import cluster
+
+    return cluster(scheduler)
 
 
 def _short_errors() -> None:
@@ -120,6 +129,7 @@ def run_workbook(
     Each executed notebook replaces its last version only when it has run through. Raises SpotlibError with the one
     line that the notebook ended with if it failed.
     """
+    from spotlib.notebooks_pool import Job, execute_all
     from spotlib.report import render_notebook
 
     parameters: dict[str, Any] = {**overrides, "dataset": run.params.dataset}
@@ -128,32 +138,57 @@ def run_workbook(
     page = folder.parent / "report.html"
     pages = {"05_report": page, TABLES_NOTEBOOK: folder.parent / "tables.html"}
     begin = time.monotonic()
-    for number, name in enumerate(notebooks, 1):
+    number = 0
+    for stage in _stages(notebooks):
         start = time.monotonic()
-        log.info("notebook %d of %d: %s", number, len(notebooks), name)
-        executed = execute(CHECKOUT / "notebooks" / f"{name}.ipynb", folder / f"{name}.ipynb", parameters)
-        target = pages.get(name, folder / f"{name}.html")
-        render_notebook(executed, target, title=f"spotlib: {run.params.dataset}, {name[3:]}")
-        log.info("notebook %s done in %.0f s", name, time.monotonic() - start)
+        for name in stage:
+            number += 1
+            log.info("notebook %d of %d: %s", number, len(notebooks), name)
+        sources = {name: (CHECKOUT / "notebooks" / f"{name}.ipynb", folder / f"{name}.ipynb") for name in stage}
+        if len(stage) == 1:
+            execute(*sources[stage[0]], parameters)
+        else:
+            execute_all([Job(*of_name, parameters) for of_name in sources.values()], at_once=len(stage))
+        for name in stage:
+            target = pages.get(name, folder / f"{name}.html")
+            render_notebook(sources[name][1], target, title=f"spotlib: {run.params.dataset}, {name[3:]}")
+        log.info("notebook %s done in %.0f s", " and ".join(stage), time.monotonic() - start)
     log.info("all done in %.1f min", (time.monotonic() - begin) / 60)
     return pages.get(notebooks[-1], page)
 
 
-def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
-    """Execute one notebook with Papermill under the kernel ``python3``, atomically; return ``target``."""
+def _stages(notebooks: Sequence[str]) -> list[list[str]]:
+    """What runs after each other; those that only show rows, once these are there, run side by side."""
+    stages: list[list[str]] = []
+    for name in notebooks:
+        if name in SHOWING and stages and stages[-1][0] in SHOWING:
+            stages[-1].append(name)
+        else:
+            stages.append([name])
+    return stages
+
+
+def execute(source: Path, target: Path, parameters: dict[str, Any], *, name: str = "") -> Path:
+    """Execute one notebook with Papermill under the kernel ``python3``, atomically; return ``target``.
+
+    ``name``: of the notebook before its log lines, where several run side by side.
+    """
     import papermill
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
+
+    from spotlib.kernels import ENGINE, bar, environment, relayed
 
     if not source.is_file():
         raise SpotlibError(f"{source.name}: not found; run spotlib from a checkout that has the folder notebooks/")
     part = target.with_suffix(f".part{os.getpid()}.ipynb")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _kernel() as config:
+        with relayed(name), bar() if not name else contextlib.nullcontext() as meter:
             papermill.execute_notebook(
-                str(source), str(part), parameters=parameters, kernel_name="python3", progress_bar=False,
-                log_output=True, request_save_on_cell_execute=False, config=config,
+                _literal(source), _literal(part), parameters=parameters, kernel_name="python3", language="python",
+                progress_bar=False, log_output=True, request_save_on_cell_execute=False,
+                engine_name=ENGINE, env=environment(meter),
                 extra_arguments=["--log-level=CRITICAL"],  # a kernel calls its own shutdown an error
             )  # fmt: skip
         os.replace(part, target)
@@ -170,6 +205,11 @@ def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
             f"{source.stem}: its kernel was killed (out of memory?); run the same command again to go on where it"
             " stopped, with fewer workers if it happens again"
         ) from None
+    except RuntimeError as error:
+        raise SpotlibError(
+            f"{source.stem}: its kernel did not start, twice ({_first_line(str(error))}); close other programs and give"
+            " the same command again"
+        ) from None
     except KeyboardInterrupt:
         # what the interrupted client still has to say is a traceback per waiting task
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
@@ -183,92 +223,10 @@ def execute(source: Path, target: Path, parameters: dict[str, Any]) -> Path:
     return target
 
 
+def _literal(path: Path) -> str:
+    """``path`` for Papermill, which takes braces in it for the names of parameters."""
+    return str(path).replace("{", "{{").replace("}", "}}")
+
+
 def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "it stopped")
-
-
-@contextlib.contextmanager
-def _kernel() -> Iterator[Config]:
-    """What a kernel needs: sockets in a short private folder (TCP ports collide now and then), and somebody to tell.
-
-    Its log lines come through to this terminal, and its progress is shown as a bar if somebody watches.
-    """
-    from traitlets.config import Config
-
-    logger, relay = logging.getLogger("papermill"), _Relay()
-    with tempfile.TemporaryDirectory(prefix="spotlib-") as folder, contextlib.ExitStack() as stack:
-        bar = Path(folder) / "meter" if watched() else None
-        stack.enter_context(_environment(SPOTLIB_BATCH="1", SPOTLIB_METER=str(bar or ""), JUPYTER_RUNTIME_DIR=folder))
-        if bar is not None:
-            stack.enter_context(_Bar(bar))
-        logger.addHandler(relay)
-        stack.callback(logger.removeHandler, relay)
-        logger.setLevel(logging.WARNING)
-        logger.propagate = False
-        config = Config()
-        config.KernelManager.transport = "ipc"
-        yield config
-
-
-@contextlib.contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    """Set environment variables for what is started inside."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-_NO_NEWS = ("Passed unknown parameter", "Input notebook does not contain", "[IPKernelApp]")
-
-
-class _Relay(logging.Handler):
-    """Passes on what a notebook wrote to standard error; Papermill's own remarks on parameters are not news."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage().rstrip()
-        if message and not message.startswith(_NO_NEWS):
-            for line in message.splitlines():
-                log.info("  %s", line.split(" ", 1)[1] if line[:2].isdigit() and line[2:3] == ":" else line)
-
-
-class _Bar(contextlib.AbstractContextManager):
-    """A tqdm bar that follows a file written in another process (see ``spotlib.jobs``)."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.ended = threading.Event()
-        self.thread = threading.Thread(target=self._follow, daemon=True)
-
-    def __enter__(self) -> _Bar:
-        self.thread.start()
-        return self
-
-    def _follow(self) -> None:
-        from tqdm.auto import tqdm
-
-        bar = None
-        while not self.ended.wait(0.5):
-            try:
-                desc, done, total, unit = self.path.read_text().split("\t")
-            except (OSError, ValueError):
-                desc = ""
-            if bar is not None and (not desc or bar.desc.rstrip(": ") != desc):
-                bar.close()
-                bar = None
-            if desc:
-                bar = bar if bar is not None else tqdm(desc=desc, total=int(total), unit=unit, leave=False)
-                bar.n = int(done)
-                bar.refresh()
-        if bar is not None:
-            bar.close()
-
-    def __exit__(self, *_: object) -> None:
-        self.ended.set()
-        self.thread.join()

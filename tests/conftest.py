@@ -1,12 +1,32 @@
 from __future__ import annotations
 
+import fcntl
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
-import torch
-
-torch.set_num_threads(1)  # these networks are too small for two
+# before the first import of these libraries, and for what tests start: networks and pictures are too small for two
+# threads, and `make test` keeps the cores busy with one process each
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 os.environ.setdefault("SPOTLIB_BATCH", "1")
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+torch.set_num_threads(1)
+
+#: files whose tests take longest go first, so that no process is left alone with one of them at the end
+LONG = (
+    "test_real_layouts", "test_killed", "test_checkpoint", "test_cli", "test_jupyter", "test_study", "test_spot",
+    "test_runner", "test_fold", "test_many_folds", "test_studies", "test_bundle", "test_twin", "test_chunked",
+)  # fmt: skip
 
 #: the smallest run that still has two folds with training, inner and test subjects
 TINY = {
@@ -26,11 +46,48 @@ TINY = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long files; the order within each file stays."""
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.stem, len(LONG)))
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold a lock on ``path`` against the other processes of this test run."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 @pytest.fixture(scope="session")
-def tiny_results(tmp_path_factory):
-    """A results folder with the features of the tiny run in it; rendered once for all tests."""
+def tiny_features(tmp_path_factory) -> Path:
+    """The features of the tiny run, rendered once for all tests of all processes; to be read only."""
     from spotlib.runner import open_run
 
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # each process has a folder of its own in it
+    shared, done = base / "shared", base / "shared-is-made"
+    with _alone(base / "shared-lock"):
+        if not done.exists():
+            open_run("demo", overrides=TINY, results=shared, workers=2).features()
+            done.touch()
+    return shared / "demo" / "features"
+
+
+@pytest.fixture(scope="session")
+def tiny_results(tiny_features, tmp_path_factory) -> Path:
+    """A results folder of this process with the features of the tiny run in it."""
     folder = tmp_path_factory.mktemp("results")
-    open_run("demo", overrides=TINY, results=folder, workers=2).features()
+    shutil.copytree(tiny_features, folder / "demo" / "features")
     return folder
+
+
+@pytest.fixture(scope="session")
+def pool() -> Iterator[Executor]:
+    """Two processes for the runs of all tests: starting them anew for each takes longer than what they do."""
+    from spotlib.jobs import process_pool
+
+    with process_pool(2) as executor:
+        yield executor

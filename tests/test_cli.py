@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 
 import pytest
 
+from spotlib.cli import main
 from spotlib.provenance import CHECKOUT
 from tests.conftest import TINY
 
@@ -61,9 +63,14 @@ def test_evaluate(tmp_path):
         (("parity", "absent"), "absent"),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(arguments, message, tmp_path):
-    status, out, err = spotlib(*arguments, cwd=tmp_path)
-    assert status == 1
+def test_bad_input_is_one_line_and_writes_nothing(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["spotlib", *arguments])
+    monkeypatch.setattr(logging, "shutdown", lambda: None)  # this process goes on
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
     assert out == ""
     assert message in err
     assert len(err.strip().splitlines()) == 1

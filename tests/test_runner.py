@@ -15,12 +15,12 @@ from tests.conftest import TINY
 
 
 @pytest.fixture
-def tiny(tiny_results, tmp_path):
+def tiny(tiny_features, tmp_path, pool):
     """A fresh results folder that shares the rendered features."""
-    shutil.copytree(tiny_results / "demo" / "features", tmp_path / "demo" / "features")
+    shutil.copytree(tiny_features, tmp_path / "demo" / "features")
 
     def make(**changes):
-        return open_run("demo", overrides={**TINY, **changes}, results=tmp_path, workers=2)
+        return open_run("demo", overrides={**TINY, **changes}, results=tmp_path, workers=2, executor=pool)
 
     return make
 

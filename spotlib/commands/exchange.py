@@ -40,6 +40,7 @@ def convert(
     spotlib: subject,video,kind,onset,apex,offset,aus,side,note,n_frames,fps with frames from 0, both ends included.
     field: subject,video_name,start_frame,apex_frame,end_frame,type_idx,au with type_idx 1 macro, 2 micro.
     """
+    from spotlib.errors import one_line
     from spotlib.exchange import convert as convert_file
     from spotlib.intervals import KINDS
 
@@ -58,4 +59,4 @@ def convert(
     for finding in findings:
         first.setdefault(finding.what, []).append(str(finding))
     for what, found in first.items():
-        click.echo(f"{len(found)} x {what}, the first: {found[0]}", err=True)
+        click.echo(one_line(f"{len(found)} x {what}, the first: {found[0]}"), err=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from spotlib.errors import SpotlibError
+from spotlib.errors import SpotlibError, one_line
 
 
 @click.command("import")
@@ -34,4 +34,4 @@ def import_command(file: Path, out: Path | None, video: str | None, fps: float |
     videos = f"{len(table.events)} video{'s' if len(table.events) != 1 else ''}"
     click.echo(f"{out}: {len(events)} events of {videos} ({kinds})")
     for note in table.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(one_line(f"note: {note}"), err=True)

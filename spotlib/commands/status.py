@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spotlib.errors import one_line
+
 if TYPE_CHECKING:
     from spotlib.studies import Status
 
@@ -56,7 +58,7 @@ def to_text(found: Status, *, any_code: bool = False) -> str:
     lines = [f"{study.name} ({study.dataset}{profile}): {_counts(found, None)}; {_time(found, any_code=any_code)}"]
     width = max((len(name) for name in found.variants), default=0)
     lines += [f"  {name:{width}}  {_counts(found, name)}" for name in found.variants]
-    lines += [f"  failed: {error}" for error in found.errors[:5]]
+    lines += [one_line(f"  failed: {error}") for error in found.errors[:5]]
     if len(found.errors) > 5:
         lines.append(f"  and {len(found.errors) - 5} more failed")
     return "\n".join(lines)

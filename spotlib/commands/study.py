@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from spotlib.commands.scheduler import executor_of, row_options
 from spotlib.errors import SpotlibError
 
 
@@ -16,6 +17,7 @@ from spotlib.errors import SpotlibError
 @click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
 @click.option("--workers", type=int, help="Processes (default: one per core).")
 @click.option("--device", default="auto", show_default=True, help="What trains: auto, cpu, cuda or cuda:0.")
+@row_options
 @click.option("--hours", type=click.FloatRange(0), help="Begin nothing further after so long (default: the budget).")
 @click.option("--tables-only", is_flag=True, help="Compute no rows: pack those that are there and make their tables.")
 @click.option("--any-code", is_flag=True, help="Also take rows that other code or another machine computed.")
@@ -25,6 +27,9 @@ def study(
     results: str | None,
     workers: int | None,
     device: str,
+    scheduler: str | None,
+    scheduler_file: str | None,
+    retry_failed: bool,
     hours: float | None,
     tables_only: bool,
     any_code: bool,
@@ -34,6 +39,7 @@ def study(
     The studies must be about one data set. Rows go into one packed file, results/DATASET/rows.jsonl.gz, from which
     `spotlib run DATASET --tables all --from-rows` makes every table again. The same command goes on where it stopped.
     """
+    from spotlib.cluster import scheduler_of
     from spotlib.studies import load_study
     from spotlib.study_runs import pack_studies, run_study
 
@@ -43,9 +49,11 @@ def study(
     where: dict[str, Any] = {"results": results, "root": str(Path(root).absolute()) if root else None}
     missing = 0
     if not tables_only:
+        executor = executor_of(scheduler_of(scheduler, scheduler_file), device)
+        how = {"workers": workers, "device": device, "executor": executor, "retry_failed": retry_failed}
         for one in chosen:
             seconds = None if hours is None else 3600 * hours
-            missing += run_study(one, seconds=seconds, workers=workers, device=device, **where)
+            missing += run_study(one, seconds=seconds, **how, **where)
     packed, problems = pack_studies(chosen, any_code=any_code, **where)
     for problem in problems:
         click.echo(problem, err=True)

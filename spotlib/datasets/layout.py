@@ -22,6 +22,7 @@ from spotlib.datasets.twin import TwinVideo
 from spotlib.datasets.twin_files import FilePlan, check_size, file_plan, picture_folder, picture_pattern
 from spotlib.datasets.twin_pictures import PictureFolder, Written, write_pictures
 from spotlib.errors import SpotlibError
+from spotlib.limits import read_json
 from spotlib.store import digest, write_text
 
 README = "README.txt"
@@ -93,7 +94,7 @@ def prepare(out: Path, kind: dict[str, Any], videos: Sequence[TwinVideo], name: 
     marker = out / MARKER
     try:
         if marker.exists():
-            before = json.loads(marker.read_text(encoding="utf-8"))
+            before = read_json(marker)
             if before != recipe:
                 changed = [key for key in recipe if before.get(key) != recipe[key]] or ["content"]
                 raise SpotlibError(f"{out}: holds another twin ({changed[0]} differs); choose another folder")

@@ -5,7 +5,6 @@ A table is known by what stands in it, not by its name: copies are renamed, and 
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ from spotlib.datasets.sheets import read_sheets
 from spotlib.datasets.tree import Visit
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Kind
+from spotlib.limits import MAX_TEXT, read_json
 
 #: tables that the user names: a file, the parts of one, or None: look for it
 Tables = Path | str | Sequence[Path | str] | None
@@ -172,7 +172,7 @@ def is_twin(seen: Visit, dataset: str) -> bool:
     within = [folder.path for folder in seen.folders if folder.path.parent == seen.root]
     for place in (seen.root, *within, *list(seen.root.parents)[:ABOVE]):
         try:
-            mark = json.loads((place / MARKER).read_text(encoding="utf-8"))
+            mark = read_json(place / MARKER, MAX_TEXT)
         except (OSError, ValueError):
             continue
         # a twin of another data set may lie beside this one

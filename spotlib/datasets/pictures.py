@@ -6,6 +6,7 @@ the face. Therefore the end marker counts, not only the decoder's word.
 
 from __future__ import annotations
 
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from spotlib.errors import ReadError
+from spotlib.limits import MAX_PICTURE, MAX_PIXELS
 
 _COMMENT = b"spotlib: synthetic picture"
 _GLANCE = 4096  # bytes read at each end of a file
@@ -55,6 +57,8 @@ def read_picture(path: str | Path, *, grey: bool) -> np.ndarray | str:
     import cv2
 
     try:
+        if os.stat(path).st_size > MAX_PICTURE:
+            return f"larger than {MAX_PICTURE >> 20} MiB"
         data = Path(path).read_bytes()
     except (FileNotFoundError, IsADirectoryError) as error:
         return f"cannot be opened ({error.strerror})"
@@ -62,7 +66,7 @@ def read_picture(path: str | Path, *, grey: bool) -> np.ndarray | str:
         raise ReadError(
             f"{path}: cannot be read ({error.strerror}); mend its permissions or the disk, the same command goes on"
         ) from None
-    problem = _inspect(data, data, len(data)).problem
+    problem = too_large(data) or _inspect(data, data, len(data)).problem
     if problem:
         return problem
     # the header's orientation is ignored: cameras of data sets stand still, and sizes must compare with the header's
@@ -72,6 +76,39 @@ def read_picture(path: str | Path, *, grey: bool) -> np.ndarray | str:
     except cv2.error:
         image = None
     return image if image is not None else "cannot be decoded"
+
+
+def too_large(data: bytes) -> str:
+    """Why the picture in a file must not be decoded, or "": its header promises more than any camera takes.
+
+    A few bytes may decode to gigabytes. What is no picture of a known kind is not decoded either.
+    """
+    size = _tiff(data) if data.startswith(_TIFF) else _inspect(data, data, len(data)).size
+    if size is None:
+        return _inspect(data, data, len(data)).problem or "no picture"
+    if size[0] * size[1] > MAX_PIXELS:
+        return f"{size[1]}x{size[0]} px, more than the {MAX_PIXELS / 1e6:.0f} million that a picture may have"
+    return ""
+
+
+def _tiff(data: bytes) -> tuple[int, int] | None:
+    """Height and width in px of a TIFF's first picture, those of its tiles if they are larger; None: not told."""
+    order = "<" if data[:1] == b"I" else ">"
+    (at,) = struct.unpack_from(f"{order}I", data, 4) if len(data) >= 8 else (len(data),)
+    sizes = {256: 0, 257: 0, 322: 0, 323: 0}  # width, height, width and height of tiles
+    if at + 2 > len(data):
+        return None
+    (entries,) = struct.unpack_from(f"{order}H", data, at)
+    for k in range(min(entries, (len(data) - at - 2) // 12)):
+        place = at + 2 + 12 * k
+        tag, kind = struct.unpack_from(f"{order}HH", data, place)
+        if tag in sizes:
+            if kind not in (3, 4):
+                return None
+            (value,) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, place + 8)
+            sizes[tag] = max(sizes[tag], value)
+    height, width = max(sizes[257], sizes[323]), max(sizes[256], sizes[322])
+    return (height, width) if height and width else None
 
 
 def marked_synthetic(jpeg: bytes) -> bytes:
@@ -103,7 +140,8 @@ def _inspect(head: bytes, tail: bytes, length: int) -> Glance:
         width, height = struct.unpack(">II", head[16:24])
         return Glance((height, width), "" if b"IEND" in tail[-64:] else "cut off, no end marker")
     if head.startswith(b"BM") and len(head) >= 26:
-        promised, width, height = struct.unpack("<2xI12xii", head[:26])
+        promised, old = struct.unpack("<2xI8xI", head[:18])
+        width, height = struct.unpack("<HH", head[18:22]) if old == 12 else struct.unpack("<ii", head[18:26])
         return Glance((abs(height), abs(width)), "" if length >= promised else "cut off, shorter than its header says")
     if head.startswith(_TIFF):
         return Glance(None)  # its directory may stand anywhere: decoding tells
@@ -123,7 +161,7 @@ def _jpeg(head: bytes, tail: bytes) -> Glance:
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack(">HH", head[at + 5 : at + 9])
             size = (height, width)
-        elif marker == 0xDA:
+        elif marker == 0x01 or 0xD0 <= marker <= 0xDA:  # these have no length: nothing of the kind stands in a header
             return Glance(None, "damaged within its header")
         at += 2 + struct.unpack(">H", head[at + 2 : at + 4])[0]
     if size is None:

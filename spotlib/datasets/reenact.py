@@ -7,6 +7,8 @@ annotated (`annotator` gives them back word by word); what is played is made com
 from __future__ import annotations
 
 import csv
+import io
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from spotlib.datasets.specs import TwinSpec, twin_spec
 from spotlib.datasets.twin import TwinVideo
 from spotlib.datasets.twin_files import first_number
 from spotlib.errors import SpotlibError
+from spotlib.limits import read_bytes
 from spotlib.progress import log
 
 MARGIN = 1.0  # s that a video of unknown length goes on after its last event
 SHORTEST = 2.0  # s
 _VIDEO_COLUMNS = ("video", "org_vid", "vid", "sub_name", "video_name")
 _LENGTH_COLUMNS = ("n_frames", "duration", "frames")
+MAX_BYTES = 2**20  # of a table of lengths
 LONGEST = 1_000_000  # frames; more than an hour at 200 per second
 
 
@@ -65,6 +69,7 @@ def reenact(
     for person, subject in enumerate(sorted(by_person, key=natural)[:subjects]):
         for number, name in enumerate(sorted(by_person[subject], key=natural)):
             told = by_person[subject][name]
+            _check_names(subject, name)
             first = first_number(TwinVideo(spec, seed, person, number), annotations.dataset, told)
             script = _script(subject, name, told, spec, first, lengths.get(name))
             unknown += sum(not cue.aus for cue in script.cues)
@@ -72,6 +77,13 @@ def reenact(
     if unknown:
         log.info("%d events name no AU that the actor can show; theirs are drawn", unknown)
     return tuple(videos)
+
+
+def _check_names(*names: str) -> None:
+    """SpotlibError for what is no name of a folder: the twin is written under the names of its table."""
+    for name in names:
+        if not re.fullmatch(r"[\w().^ -]{1,80}", name) or ".." in name or name.strip(". ") != name:
+            raise SpotlibError(f"{name!r}: no folder can be called so; correct this name in the table")
 
 
 def _subject(video: str, dataset: str) -> str:
@@ -135,11 +147,10 @@ def read_durations(path: Path | str) -> dict[str, int]:
     """
     path = Path(path)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(io.StringIO(read_bytes(path, MAX_BYTES).decode("utf-8-sig"), newline="")))
     except FileNotFoundError:
         raise SpotlibError(f"{path}: no such file; give a CSV with the columns video,n_frames") from None
-    except (OSError, UnicodeDecodeError, csv.Error):
+    except (OSError, ValueError, csv.Error):
         raise SpotlibError(f"{path}: not a CSV in UTF-8; give one with the columns video,n_frames") from None
     header = [name for name in (rows[0] if rows else {}) if name]
     name = next((column for column in _VIDEO_COLUMNS if column in header), None)
@@ -149,7 +160,7 @@ def read_durations(path: Path | str) -> dict[str, int]:
     found = {}
     for row, cells in enumerate(rows, start=2):
         written = (cells[length] or "").strip()
-        if not written.isdecimal() or not 0 < int(written) <= LONGEST:
+        if not written.isdecimal() or len(written) > 9 or not 0 < int(written) <= LONGEST:
             raise SpotlibError(f"{path}, row {row}: {length} is {written!r}; write the number of pictures")
         found[_video_name((cells[name] or "").strip())] = int(written)
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-import pickle
+import json
 import subprocess
 import sys
 import zipfile
@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from spotlib.datasets.cells import Cell, is_empty, number, plain, text
+from spotlib.datasets.sheet_child import from_json
 from spotlib.errors import SpotlibError
+from spotlib.limits import MAX_TEXT
 
 __all__ = [
     "Cell",
@@ -128,8 +130,8 @@ def _spreadsheet(path: Path, data: bytes) -> dict[str, Sheet]:
     command = [sys.executable, "-P", str(Path(__file__).with_name("sheet_child.py"))]
     try:
         done = subprocess.run(command, input=data, capture_output=True, timeout=MAX_SECONDS, check=False)
-        status, answer = pickle.loads(done.stdout) if done.returncode == 0 else ("died", "")
-    except subprocess.TimeoutExpired:
+        status, answer = json.loads(done.stdout, object_hook=from_json) if done.returncode == 0 else ("died", "")
+    except (subprocess.TimeoutExpired, ValueError):
         status, answer = "died", ""
     if status == "locked":
         raise _locked(path)
@@ -142,7 +144,7 @@ def _spreadsheet(path: Path, data: bytes) -> dict[str, Sheet]:
             f"{path}: not a readable spreadsheet (it is damaged, or a cell far from the others makes it huge);"
             " open it in a spreadsheet program and save it again"
         )
-    return {name: _sheet(name, *parts) for name, parts in answer.items()}
+    return {name: _sheet(name, *parts) for name, parts in answer}
 
 
 def _sheet(name: str, start: tuple[int, int], rows: list[list[Cell]], merged: list[Any]) -> Sheet:
@@ -168,6 +170,8 @@ def _used(rows: Iterable[tuple[int, list[Cell]]]) -> list[tuple[int, list[Cell]]
 
 
 def _csv_sheet(path: Path, data: bytes) -> Sheet:
+    if len(data) > MAX_TEXT:
+        raise SpotlibError(f"{path}: {len(data) >> 20} MB is too large for an annotation table; give another file")
     table = _decoded(data)
     if "\0" in table:
         raise SpotlibError(f"{path}: not a text table; give a spreadsheet (.xlsx, .xls or .csv)")
@@ -181,7 +185,8 @@ def _csv_sheet(path: Path, data: bytes) -> Sheet:
             n_cells += len(cells)
             if len(cells) > MAX_COLUMNS or n_cells > MAX_CELLS:
                 raise SpotlibError(f"{path}, row {row}: too many cells for an annotation table; give another file")
-            rows.append((row, list(cells)))
+            if cells:
+                rows.append((row, list(cells)))
     except csv.Error as error:
         raise SpotlibError(f"{path}: not a CSV table ({error}); save it again as CSV") from None
     return Sheet("", _used(rows))

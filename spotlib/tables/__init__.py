@@ -7,6 +7,7 @@ from spotlib.tables.against import ablation, protocols
 from spotlib.tables.caption import SYNTHETIC, caption, synthetic_prefix
 from spotlib.tables.conventions import conventions
 from spotlib.tables.costs import costs
+from spotlib.tables.errors import errors_by_cause, recall_by_size
 from spotlib.tables.measured import comparison, detail
 from spotlib.tables.order import same_order
 from spotlib.tables.parts import folds, subjects
@@ -32,11 +33,13 @@ __all__ = [
     "conventions",
     "costs",
     "detail",
+    "errors_by_cause",
     "folds",
     "needs",
     "needs_of",
     "protocols",
     "published_table",
+    "recall_by_size",
     "same_order",
     "seeds",
     "subjects",

@@ -37,15 +37,19 @@ def markdown(value: object) -> str:
     >>> markdown("a|b <i> [x](y) *c*")
     'a\\\\|b &lt;i&gt; [x]\\\\(y) \\\\*c\\\\*'
     """
-    text = re.sub(r"([\\`*_|~])", r"\\\1", one_line(value)).replace("](", "]\\(")
+    text = re.sub(r"([\\`*_|~])", r"\\\1", one_line(value))
+    text = re.sub(r"\](?=[(\[:])", r"]\\", text)  # no link, and no address that another place could refer to
     return re.sub(r"&(?=#?\w+;)", "&amp;", text).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def latex(value: object) -> str:
     r"""Escaped for LaTeX text; negative numbers get a minus sign.
 
+    A bracket or star at the beginning is hidden: after the end of a row it would be an argument of that.
+
     >>> latex("50 % of a_b"), latex("-.05")
     ('50 \\% of a\\_b', '$-$.05')
     """
     text = "".join(_LATEX.get(c, c) for c in one_line(value))
-    return re.sub(r"(?<![\w.)-])-(?=\.?\d)", "$-$", text)
+    text = re.sub(r"(?<![\w.)-])-(?=\.?\d)", "$-$", text)
+    return f"{{{text[0]}}}{text[1:]}" if text[:1] in ("[", "*") else text

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from spotlib import limits
 from spotlib.errors import SpotlibError
-from spotlib.rows import Row
+from spotlib.rows import Row, events_of
 from spotlib.store import RowStore, atomic, canonical, digest, read_row
 
 FORMAT, VERSION = "spotlib fold rows", 1
@@ -27,6 +27,11 @@ _PLAIN = (
     "test_subjects", "chosen", "parameters", "gflop_per_window", "train_seconds", "windows_per_second", "device",
     "device_name", "libraries", "overrides", "profile",
 )  # fmt: skip
+_NEEDED = ("dataset", "synthetic", "variant", "fold", "n_folds", "seed", "status")
+_TYPES = {
+    "dataset": str, "synthetic": bool, "variant": str, "system": str, "fold": int, "n_folds": int, "seed": int,
+    "status": str, "error": str, "commit": str, "chosen": dict, "overrides": dict, "profile": str, "libraries": dict,
+}  # fmt: skip
 _LISTS = ("clean", "author", "author_last")
 _KINDS = ("macro", "micro")
 
@@ -90,19 +95,51 @@ def read_packed(path: Path | str) -> tuple[list[dict[str, Any]], dict[str, Any]]
         raise SpotlibError(f"{path}: more than {_MOST_BYTES >> 20} MiB when unpacked; this is no file of fold rows")
     first, _, body = data.partition(b"\n")
     try:
-        header = json.loads(first)
+        header = limits.loads(first)
         known = header["format"] == FORMAT
     except (ValueError, KeyError, TypeError):
         known = False
     if not known:
         raise SpotlibError(f"{path}: no packed fold rows (its first line is no header of them)")
-    if header["version"] != VERSION:
-        raise SpotlibError(f"{path}: packed by another version ({header['version']}, known is {VERSION})")
-    if hashlib.sha256(body).hexdigest() != header["sha256"]:
+    if header.get("version") != VERSION:
+        raise SpotlibError(f"{path}: packed by another version ({header.get('version')}, known is {VERSION})")
+    if hashlib.sha256(body).hexdigest() != header.get("sha256"):
         raise SpotlibError(f"{path}: its checksum does not fit its content; get it again")
-    lines = [json.loads(line) for line in body.splitlines()]
-    shared, rows = lines[: header["shared"]], lines[header["shared"] :]
-    return [_unpack(row, shared) for row in rows], header
+    try:  # what a checksum does not tell: whether spotlib wrote it
+        lines = [limits.loads(line) for line in body.splitlines()]
+        shared, rows = lines[: header["shared"]], lines[header["shared"] :]
+        made = [_unpack(row, shared) for row in rows]
+        _check(made, header)
+    except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError, SpotlibError) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise SpotlibError(f"{path}: not as spotlib packs rows ({said}); pack them again") from None
+    return made, header
+
+
+def _check(rows: Sequence[Mapping[str, Any]], header: Mapping[str, Any]) -> None:
+    """Raise some error for rows that no table could be made of: files may come from anybody."""
+    if not rows or header["rows"] != len(rows):
+        raise ValueError("another number of rows than it says")
+    for own in header["tables"].values():
+        if any(type(name) is not str for name in own):
+            raise TypeError("a table's name is no text")
+    for row in rows:
+        for name, kind in _TYPES.items():
+            if (name in row or name in _NEEDED or (name == "error" and row["status"] == "failed")) and type(
+                row[name]
+            ) is not kind:
+                raise TypeError(f"{name} is {row[name]!r}")
+        if row["status"] not in ("done", "failed") or not 0 <= row["fold"] < row["n_folds"]:
+            raise ValueError(f"fold {row['fold']} of {row['n_folds']}, {row['status']}")
+        canonical([row["key"]["params"].get("dataset"), row.get("overrides", {})])  # plain values, no infinities
+        for video in row.get("videos", ()):
+            texts = isinstance(video["subject"], str) and isinstance(video["video"], str)
+            if not texts or not 0 < video["fps"] < 1e6 or not 0 < video["n_frames"] < 1e9:
+                raise ValueError(f"video {video['video']!r}")
+            for which in ("truth", *(name for name in _LISTS if name in video)):
+                events = events_of(video, which)  # says what is wrong with an event
+                if which != "truth" and any(type(event.score) not in (int, float) for event in events):
+                    raise TypeError(f"an event of {video['video']!r} without a score")
 
 
 class _Shared:

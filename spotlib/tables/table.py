@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from spotlib.errors import SpotlibError
+from spotlib.formulas import guarded
 from spotlib.statistics import UNKNOWN, Difference, Estimate, p_text, short
 from spotlib.store import write_text
 from spotlib.tables import escape
@@ -111,8 +112,9 @@ class Table:
         return [_plain(name, self.frame[name]).align for name in self.frame.columns]
 
     def to_csv(self) -> str:
-        """The raw numbers, comma separated, UTF-8."""
-        return self.frame.to_csv(index=False, lineterminator="\n")
+        """The raw numbers, comma separated, UTF-8; no text in it is a formula (`spotlib.formulas`)."""
+        frame = self.frame.map(lambda cell: guarded(cell) if isinstance(cell, str) else cell)
+        return frame.rename(columns=lambda name: guarded(str(name))).to_csv(index=False, lineterminator="\n")
 
     def to_markdown(self) -> str:
         """Caption, table and notes as GitHub Markdown."""

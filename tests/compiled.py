@@ -1,0 +1,23 @@
+"""``python -m tests.compiled``: what numba compiles on first use, compiled once before several processes all would.
+
+`make test` does this while the texts are checked. Functions go into numba's cache beside the package.
+"""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Render a few frames of a twin in both ways and follow the face through them."""
+    from spotlib.datasets.twin import make_twin
+    from spotlib.faces import to_grey
+    from spotlib.swmro import MotionStream
+
+    video = make_twin("demo", seed=7).videos[0]
+    stream = MotionStream()
+    for index in range(4):
+        stream.push(to_grey(video.frame(index)))
+    stream.finish()
+
+
+if __name__ == "__main__":
+    main()
