@@ -228,7 +228,7 @@ class VideoFile:
             raise SpotlibError(f"{self.path}: {hours:.0f} hours long by its timestamps; at most {MAX_HOURS} are read")
         still = float(np.diff(beat.seconds).max(initial=0))
         if still > MAX_STILL:
-            raise SpotlibError(f"{self.path}: no picture for {still / 60:.0f} minutes; cut it there, or export it again")
+            raise SpotlibError(f"{self.path}: no picture for {still / 60:.0f} minutes; cut it there, or export anew")
         reached = beat.seconds[-1] + 2 / beat.fps
         if reached < COMPLETE * promised_s - 0.1:  # some writers make the last frame longer
             raise _damaged(self.path, f"{beat.seconds[-1]:.1f} of {promised_s:.1f} s are there")
