@@ -94,9 +94,11 @@ class ClusterExecutor(Executor):
                 "a Dask scheduler was named, but Dask is not installed; pip install 'spotlib-fes[dask]'"
             ) from None
         address = self._address()
+        client = Client.__new__(Client)
         try:
-            client = Client(address, timeout=CONNECT, set_as_default=False, name="spotlib")
+            Client.__init__(client, address, timeout=CONNECT, set_as_default=False, name="spotlib")
         except (OSError, ValueError, TypeError) as error:
+            client.status = "closed"  # or it would try to take leave of the scheduler that it never met
             said = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise SpotlibError(
                 f"{self._named}: no Dask scheduler answers there ({said}); start one with `dask scheduler`, see"
@@ -114,7 +116,11 @@ class ClusterExecutor(Executor):
             client.close(timeout=2)
             raise
         self._client = client
-        log.info("%s: %d workers", self._named, len(client.scheduler_info(n_workers=-1)["workers"]))
+        log.info("%s: %d workers", self._named, self._count())
+
+    def _count(self) -> int:
+        """Workers that the scheduler knows; its list of them comes in part only."""
+        return int(self._client.scheduler_info().get("n_workers", 0))
 
     def devices(self, choice: str) -> list[str]:
         """What `spotlib.devices.find_devices` finds on the workers; SpotlibError if they differ."""
@@ -161,7 +167,7 @@ class ClusterExecutor(Executor):
             self._lost = None
             if now - self._told >= 20:
                 self._told = now
-                if not self._client.scheduler_info()["workers"]:
+                if not self._count():
                     log.info("%s: no workers; waiting for some", self._named)
             return
         self._lost = now if self._lost is None else self._lost

@@ -83,7 +83,9 @@ papermill_engines.register(ENGINE, KernelEngine)
 
 def environment(meter: Path | None = None) -> dict[str, str]:
     """Of a kernel: this process's, and that nobody watches; ``meter``: where it says how far it is."""
-    return {**os.environ, "SPOTLIB_BATCH": "1", "SPOTLIB_METER": str(meter or "")}
+    # of a kernel that was killed, Python's own book-keeper complains after everything else was said
+    quiet = ",".join(filter(None, [os.environ.get("PYTHONWARNINGS"), "ignore:resource_tracker:UserWarning"]))
+    return {**os.environ, "SPOTLIB_BATCH": "1", "SPOTLIB_METER": str(meter or ""), "PYTHONWARNINGS": quiet}
 
 
 @contextlib.contextmanager

@@ -233,6 +233,22 @@ class Run:
 
     def key(self, variant: str, fold: int) -> dict[str, Any]:
         """All that the row of ``variant`` and ``fold`` depends on."""
+        known = self._keys.get(variant)
+        if known is None:  # a study has a thousand folds of some variants
+            known = self._keys[variant] = self._key_of(variant)
+        return {**known, "params": dict(known["params"]), "subjects": self._subjects[fold], "fold": fold}
+
+    @functools.cached_property
+    def _subjects(self) -> list[str]:
+        """Digest of who is on which side, by fold."""
+        return [store.digest(dataclasses.asdict(fold))[:12] for fold in self.folds]
+
+    @functools.cached_property
+    def _keys(self) -> dict[str, dict[str, Any]]:
+        return {}
+
+    def _key_of(self, variant: str) -> dict[str, Any]:
+        """What the rows of ``variant`` have in common."""
         params = get_variant(variant).apply(self.params)
         sections = (DataParams, FeatureParams, WindowParams, EvalParams)
         values = params.section(*sections, ModelParams, TrainParams)
@@ -244,8 +260,6 @@ class Run:
             "code": code_digest(_FOLD_CODE),
             "params": values,
             "data": self._data_digest,
-            "subjects": store.digest(dataclasses.asdict(self.folds[fold]))[:12],
-            "fold": fold,
             "seed": params.seed,
         }
 
@@ -285,10 +299,11 @@ class Run:
         todo = []
         for variant in variants:
             for fold in self.folds:
-                unit = self.unit(variant, fold.index)
-                row = self.store.read(variant, unit.key)
+                name = get_variant(variant).name  # of a composition, whatever the order it was written in
+                key = self.key(name, fold.index)
+                row = self.store.read(name, key)
                 if row is None or (retry_failed and row["status"] == "failed"):
-                    todo.append(unit)
+                    todo.append(self.unit(name, fold.index, key=key))
         return todo
 
     @functools.cached_property

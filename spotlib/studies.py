@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from spotlib.claims import is_claimed
 from spotlib.errors import SpotlibError
 from spotlib.limits import read_json
 from spotlib.params import make_params, read_yaml
@@ -26,7 +27,7 @@ from spotlib.variants import MAIN, distinct, get_variant
 if TYPE_CHECKING:
     from spotlib.params import Params
 
-State = Literal["done", "failed", "stale", "missing"]
+State = Literal["done", "running", "failed", "stale", "missing"]
 
 
 class Cell(NamedTuple):
@@ -249,7 +250,8 @@ def status(
     cells: Iterable[Cell] | None = None,
     key_of: Callable[[Cell], Mapping[str, Any]] | None = None,
 ) -> Status:
-    """Look up every cell of ``study``: done, failed, missing, or stale (computed by other code, libraries or data).
+    """Look up every cell of ``study``: done, failed, missing, stale (computed by other code, libraries or data), or
+    running (some process is at it, here or elsewhere).
 
     store, key_of: where rows stand and which key a cell's row has; by default those of a Run of the study in
     ``results`` on the data set under ``root`` (None: its twin).
@@ -265,6 +267,8 @@ def status(
         state: State = "missing"
         if row is not None:
             state = "failed" if row.get("status") != "done" else "done" if current else "stale"
+        if state != "done" and is_claimed(store.path(cell.variant, key)):
+            state = "running"
         if state == "failed" and row is not None:
             errors.append(f"{cell.variant}, fold {cell.fold}, seed {cell.seed}: {row.get('error', 'unknown')}")
         seconds = float(row["train_seconds"]) if row is not None and "train_seconds" in row else float("nan")

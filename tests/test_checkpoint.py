@@ -8,7 +8,6 @@ import logging
 import numpy as np
 import pytest
 
-from spotlib import fold as fold_module
 from spotlib.checkpoint import Checkpoint
 from spotlib.engine import Engine
 from spotlib.fold import run_fold
@@ -221,5 +220,5 @@ def test_the_time_of_earlier_attempts_counts(tmp_path, monkeypatch):
 
 
 def test_a_fold_without_checkpoint_asks_for_nothing(groups, monkeypatch):
-    monkeypatch.setattr(fold_module, "state_of", lambda fold: pytest.fail("asked"))
+    monkeypatch.setattr("spotlib.fold_state.state_of", lambda fold: pytest.fail("asked"))
     run_fold(*groups, PARAMS)

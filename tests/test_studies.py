@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from spotlib.claims import claim
+from spotlib.commands.status import to_text
 from spotlib.errors import SpotlibError
 from spotlib.params import make_params
 from spotlib.provenance import CHECKOUT
@@ -195,6 +198,21 @@ def test_status_tells_done_stale_failed_and_missing(study: Study, tmp_path: Path
     # 150 s a fold of spotformer, 150 on average for k7, of which none is finished
     assert found.seconds_left() == pytest.approx(2 * 150 + 3 * 150)
     assert found.seconds_left(any_code=True) == pytest.approx(150 + 3 * 150)
+
+
+def test_status_tells_what_is_running(study: Study, tmp_path: Path) -> None:
+    store = store_some(tmp_path)
+    done, failed, missing = Cell("spotformer", 1, 0), Cell("k7", 1, 0), Cell("k7", 1, 2)
+    with ExitStack() as stack:
+        for cell in (done, failed, missing):
+            assert stack.enter_context(claim(store.path(cell.variant, key_of(cell))))
+        found = status(study, store, key_of=key_of)
+    states = {(cell.variant, cell.fold): state for cell, state, _ in found.cells}
+    assert (states["spotformer", 0], states["k7", 0], states["k7", 2]) == ("done", "running", "running")
+    assert found.count("running") == 2
+    assert found.errors == ()  # it is being tried again
+    assert "1 of 6 done, 2 running, 1 of other code, 2 missing" in to_text(found)
+    assert status(study, store, key_of=key_of).count("running") == 0
 
 
 def test_without_any_row_no_time_is_invented(study: Study, tmp_path: Path) -> None:

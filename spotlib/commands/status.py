@@ -1,4 +1,4 @@
-"""``spotlib status``: what of the studies is done, missing, failed, and how long the rest takes."""
+"""``spotlib status``: what of the studies is done, running, missing, failed, and how long the rest takes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--any-code", is_flag=True, help="Rows that other code or another machine computed count as done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def status(studies: tuple[str, ...], results: str | None, root: str | None, any_code: bool, as_json: bool) -> None:
-    """Show what of each STUDY is done, missing or failed, and how long the rest takes.
+    """Show what of each STUDY is done, running, missing or failed, and how long the rest takes.
 
     Without a STUDY: all of params/studies.
     """
@@ -36,7 +36,7 @@ def status(studies: tuple[str, ...], results: str | None, root: str | None, any_
 
 def to_json(found: Status, *, any_code: bool = False) -> dict[str, Any]:
     """The counts of a study, of each of its variants, and the estimates in seconds, as plain JSON."""
-    states = ("done", "stale", "failed", "missing")
+    states = ("done", "running", "stale", "failed", "missing")
     return {
         "study": found.study.name,
         "dataset": found.study.dataset,
@@ -66,7 +66,7 @@ def to_text(found: Status, *, any_code: bool = False) -> str:
 
 def _counts(found: Status, variant: str | None) -> str:
     parts = [f"{found.count('done', variant)} of {found.count(None, variant)} done"]
-    names = {"stale": "of other code", "failed": "failed", "missing": "missing"}
+    names = {"running": "running", "stale": "of other code", "failed": "failed", "missing": "missing"}
     for state, said in names.items():
         number = found.count(state, variant)  # type: ignore[arg-type]
         parts += [f"{number} {said}"] if number else []

@@ -126,7 +126,7 @@ class Figure:
             raise SpotlibError(f"figure name {self.name!r}: use letters, digits, '-' and '_' only")
         made = []
         for kind in formats:
-            data = self.render(kind, dpi=dpi)
+            data = self._png if (kind, dpi) == ("png", DPI) else self.render(kind, dpi=dpi)  # it is shown as well
             path = Path(folder) / f"{self.name}.{kind}"
             with atomic(path) as temporary:
                 temporary.write_bytes(data)

@@ -115,7 +115,7 @@ def load_result(folder: Path | str) -> Result:
             path=None if path is None else Path(os.path.normpath(folder / path)),
             settings=content["settings"],
         )
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError, StopIteration) as error:
         raise SpotlibError(f"{folder}: no whole result ({type(error).__name__}); spot the video again") from None
 
 

@@ -35,6 +35,7 @@ FORMAT, VERSION = "spotlib-weights", "1"
 ASSETS = Path(__file__).parent / "assets"
 DEFAULT = "spotlib"  # of several packaged ones
 MAX_BYTES = 512 * 2**20
+LONGEST = 10_000  # frames from onset to apex, or from there to the offset
 
 #: parameters (spotlib.params) that say how windows come from a video; without the last three they are of any video
 WINDOW_NAMES = (
@@ -210,11 +211,47 @@ def load_weights(given: Path | str | None = None) -> Weights:
         rules = {Kind(kind): SpotRule(**rule) for kind, rule in values.pop("rules").items()}
         if {*WINDOW_NAMES} - {*values["window"]} or {"frames", "nodes"} - {*values["model"]} or not rules:
             raise ValueError
+        _check(values["model"], values["window"], rules, sum(array.size for array in arrays.values()))
         weights = Weights(state=arrays, rules=rules, name=path.stem, **values)
         weights.network()  # says what does not fit
     except (KeyError, ValueError, TypeError, AttributeError):
         raise SpotlibError(f"{path}: not whole: its header lacks something; export the weights again") from None
     return weights
+
+
+#: what the parameters of a window may be
+_CHOICES: dict[str, tuple[object, ...]] = {
+    "window": tuple(range(3, 66)),
+    "window_alignment": ("centred", "causal"),
+    "window_border": ("clamp", "zero"),
+    "keep_zero_row": (True, False),
+    "motion": ("swmro", "adjacent", "fixed_gap"),
+    "head_motion": ("nose", "none", "robust"),
+    "crop": ("cas", "samm"),
+    "extractor": ("lk", "farneback"),
+    "detect_every": tuple(range(1, 65)),
+}
+
+
+def _check(model: Mapping[str, Any], window: Mapping[str, Any], rules: Mapping[Kind, SpotRule], total: int) -> None:
+    """ValueError for options that fit nothing, or that would make more of a small file than any memory holds.
+
+    ``total``: numbers in the arrays. A network has matrices of dim x dim and dim x heads head_dim, so that it cannot
+    have fewer.
+    """
+    for name, choices in _CHOICES.items():
+        if not any(type(window[name]) is type(choice) and window[name] == choice for choice in choices):
+            raise ValueError
+    dim, heads, head_dim, mlp = (model.get(name) or 1 for name in ("dim", "heads", "head_dim", "mlp"))
+    if dim * max(dim, heads * head_dim, mlp, model["frames"]) > 4 * total or window["nodes"] != str(model["nodes"]):
+        raise ValueError
+    for rule in rules.values():
+        limits = (rule.max_per_video or 1, rule.max_per_minute or 1)
+        shares = (rule.threshold, rule.min_score, rule.nms_iou)
+        if not rule.k_max <= LONGEST or not all(0 < limit < 1e6 for limit in limits):
+            raise ValueError
+        if not all(0 <= share <= 1 for share in shares):
+            raise ValueError
 
 
 def _packaged(name: str | None) -> Path:

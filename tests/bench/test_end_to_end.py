@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from spotlib.bench.end_to_end import frames_of, peak_memory, repeat_clip, speed, write_clip
+from spotlib.bench.end_to_end import frames_of, peak_memory, repeat_clip, report_time, speed, write_clip
+from spotlib.errors import SpotlibError
 from spotlib.video import open_video
 
 
@@ -49,3 +51,26 @@ def test_every_step_is_measured_and_threads_change_nothing(clip: Path) -> None:
 
 def test_memory_of_a_fresh_process(clip: Path) -> None:
     assert 50 < peak_memory(clip, dim=16) < 4000
+
+
+def test_the_report_is_timed_beside_its_processor_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def pretended(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        if "--broken" in command:
+            return subprocess.CompletedProcess(command, 1, "", "notebook 1 of 5\nspotlib: no space left\n")
+        features = Path(command[command.index("--results") + 1]) / "demo" / "features"
+        features.mkdir(parents=True)
+        (features / "speed.json").write_text('{"frames": 100, "seconds": 2.0}')
+        lines = "12:00:00 notebook 02_train done in 61 s\n12:01:00 notebook 04_figures and 05_report done in 9 s\n"
+        return subprocess.CompletedProcess(command, 0, "", lines)
+
+    monkeypatch.setattr(subprocess, "run", pretended)
+    found = json.loads(json.dumps(report_time(workers=2)))
+    assert asked[0][1:5] == ["-m", "spotlib.cli", "run", "demo"]
+    assert found["seconds of notebooks"] == {"02_train": 61.0, "04_figures and 05_report": 9.0}
+    assert found["features"] == {"frames": 100, "seconds": 2.0}
+    assert found["floor_minutes"] * 2 == pytest.approx(found["processor minutes"])
+    with pytest.raises(SpotlibError, match="`spotlib run demo` failed: spotlib: no space left"):
+        report_time(arguments=["--broken"])

@@ -39,7 +39,7 @@ def test_text_without_an_estimate_and_with_nothing_left() -> None:
 def test_json_holds_the_same() -> None:
     value = to_json(FOUND)
     assert value["done"] == value["stale"] == value["failed"] == value["missing"] == 1
-    assert value["variants"]["k7"] == {"done": 0, "stale": 0, "failed": 1, "missing": 1}
+    assert value["variants"]["k7"] == {"done": 0, "running": 0, "stale": 0, "failed": 1, "missing": 1}
     assert value["seconds_left"] == 300
     json.dumps(value)
 

@@ -23,7 +23,7 @@ def test_a_full_disk(features, tmp_path, same):
             room = os.statvfs(world.results)
             ballast.write_bytes(bytes(room.f_bavail * room.f_frsize - 8192))
         process = world.start(before=() if mounted else _LIMITED)
-        assert process.wait(120) == 1
+        assert process.wait(400) == 1
         said = process.said.splitlines()
         assert ("no space left on device" if mounted else "file too large") in said[-1]
         assert said[-1].startswith("spotlib: ")

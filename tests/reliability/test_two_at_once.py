@@ -25,8 +25,8 @@ def _meeting(world: World) -> tuple[Process, Process]:
 def test_two_at_once(world, same):
     first, second = _meeting(world)
     os.killpg(first.pid, signal.SIGCONT)
-    assert first.wait(120) == 0, first.said
-    assert second.wait(120) == 0, second.said
+    assert first.wait(400) == 0, first.said
+    assert second.wait(400) == 0, second.said
     # both write into one file, so what each says of its own folds is counted together
     assert len(DONE.findall((world.folder / "said").read_text())) == ROWS
     same(world)
@@ -36,7 +36,7 @@ def test_one_of_two_is_killed(world, same):
     """The other one takes over what the dead one had begun, and goes on behind its last epoch."""
     first, second = _meeting(world)
     first.end()
-    assert second.wait(120) == 0, second.said
+    assert second.wait(400) == 0, second.said
     assert second.said.count("its owner is no more; it is done again") == 2
     assert second.said.count("goes on behind epoch") == 2
     same(world)

@@ -60,7 +60,7 @@ class World:
     def run(self, *more: str, **environment: str) -> str:
         """The command to its good end; what it said."""
         process = self.start(*more, **environment)
-        assert process.wait(120) == 0, process.said
+        assert process.wait(400) == 0, process.said
         return process.said
 
     def rows(self) -> list[Path]:
@@ -94,14 +94,14 @@ class World:
 class Process:
     """A command in a process group of its own; everything it started dies with it at the latest in `end`."""
 
-    def __init__(self, command: list[str], said: Path, **environment: str) -> None:
+    def __init__(self, command: list[str], said: Path, cwd: Path = CHECKOUT, **environment: str) -> None:
         self._said = said
         # one checkpoint an epoch, or nothing here would last long enough for one
         env = {**os.environ, "SPOTLIB_CHECKPOINT_SECONDS": "0", "SPOTLIB_BATCH": "1", **environment}
         with open(said, "ab") as file:
             self._begin = file.tell()
             self.process = subprocess.Popen(
-                command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=env, cwd=CHECKOUT,
+                command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=env, cwd=cwd,
                 start_new_session=True,
             )  # fmt: skip
 
@@ -116,7 +116,7 @@ class Process:
     def kill(self, which: int = signal.SIGKILL) -> None:
         os.kill(self.pid, which)
 
-    def wait(self, seconds: float = 60) -> int:
+    def wait(self, seconds: float = 200) -> int:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -129,7 +129,7 @@ class Process:
         self.process.wait()
 
 
-def until(ready: Callable[[], Any], seconds: float = 60, *, also: Process | None = None) -> Any:
+def until(ready: Callable[[], Any], seconds: float = 200, *, also: Process | None = None) -> Any:
     """Wait for ``ready``; fail if it takes too long or the process ends before."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
