@@ -22,7 +22,7 @@ from spotlib.tables.registry import build_all, tag
 from tests.conftest import TINY
 
 #: four people with a video each, two folds, one seed; epochs enough to be killed among them, dropout on
-PARAMS = {**TINY, "epochs": 14, "evaluate_every": 4, "steps_per_epoch": 2, "dropout": 0.2, "bootstrap": 100}
+PARAMS = {**TINY, "epochs": 60, "evaluate_every": 12, "steps_per_epoch": 2, "dropout": 0.2, "bootstrap": 100}
 STUDY = {"dataset": "demo", "variants": ["spotformer", "peaks"], "tables": ["T11"], "seeds": [1]}
 ROWS = 4
 TABLES = "T1,T3,T6,T10,T11,T12"
