@@ -17,6 +17,7 @@ from spotlib.commands.doctor import doctor
 from spotlib.commands.exchange import convert
 from spotlib.commands.imports import import_command
 from spotlib.commands.pack import merge, pack
+from spotlib.commands.run_options import DEVICE, OVERRIDES, PROFILE, RESULTS, ROOT, SUBJECTS, WORKERS, changed
 from spotlib.commands.scheduler import executor_of, row_options
 from spotlib.commands.spot import spot
 from spotlib.commands.status import status
@@ -40,14 +41,14 @@ def cli(verbose: bool) -> None:
 @cli.command()
 @click.argument("dataset", default="demo")
 @click.option("--params", "params_file", type=click.Path(), help="Parameter file (default params/DATASET.yaml).")
-@click.option("--root", type=click.Path(), help="Folder of the unpacked data set; without it: its synthetic twin.")
+@ROOT
 @click.option("--annotations", type=click.Path(), help="Annotation table to use instead of the one under --root.")
-@click.option("--profile", help="Values of params/profiles/PROFILE.yaml over the parameter file.")
-@click.option("--subjects", type=click.IntRange(4), help="Only the first so many people.")
-@click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be repeated.")
-@click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
-@click.option("--workers", type=int, help="Processes (default: one per core).")
-@click.option("--device", default="auto", show_default=True, help="What trains: auto, cpu, cuda or cuda:0.")
+@PROFILE
+@SUBJECTS
+@OVERRIDES
+@RESULTS
+@WORKERS
+@DEVICE
 @row_options
 @click.option(
     "--tables", metavar="all|T4,T6", help="Instead of the report: these tables T1 to T13, and all their rows."
@@ -86,18 +87,15 @@ def run(
     from spotlib.cluster import scheduler_of
     from spotlib.devices import find_devices
     from spotlib.jobs import worker_count
-    from spotlib.params import parse_override
     from spotlib.runner import open_run
     from spotlib.variants import VARIANTS
     from spotlib.workbook import NOTEBOOKS, TABLES_NOTEBOOK, run_workbook
 
-    changes = dict(parse_override(text) for text in overrides)
+    changes = changed(subjects, overrides)
     worker_count(workers)
     unknown = [name for name in notebooks if name not in NOTEBOOKS]
     if unknown:
         raise SpotlibError(f"--notebook {unknown[0]}: unknown; known: {', '.join(NOTEBOOKS)}")
-    if subjects is not None:
-        changes["subjects"] = subjects
     steering: dict[str, Any] = {
         "params_file": params_file,
         "profile": profile,
@@ -105,9 +103,10 @@ def run(
         "annotations": str(Path(annotations).absolute()) if annotations else None,
         "results": results,
         "workers": workers,
-        "device": device if device != "auto" else None,
     }
-    the_run = open_run(dataset, overrides=changes, **{k: v for k, v in steering.items() if v is not None})
+    if device != "auto":
+        steering["device"] = device
+    the_run = open_run(dataset, overrides=changes, **steering)
     steering["keep_failed"] = not retry_failed
     steering["scheduler"] = scheduler_of(scheduler, scheduler_file)
     if steering["scheduler"] and from_rows is None:

@@ -113,7 +113,7 @@ def run_jobs(
             for i, (job, beat) in enumerate(zip(jobs, beats, strict=True))
         }
         stack.callback(lambda: [future.cancel() for future in waiting])  # whatever ends this: begin nothing further
-        meter = stack.enter_context(_Meter(desc, unit, sum(weights)))
+        meter = stack.enter_context(Meter(desc, unit, sum(weights)))
         finished: set[int] = set()
         check = getattr(executor, "check", None)  # an executor that can be lost without its jobs saying so
         while waiting:
@@ -149,7 +149,7 @@ def _share(beat: Path) -> float:
         return 0.0
 
 
-class _Meter:
+class Meter:
     """A tqdm bar if somebody watches; else a log line every 20 s, and the state in the file SPOTLIB_METER, if set.
 
     The file lets ``spotlib run`` show a bar for work that happens in a notebook's kernel.
@@ -160,7 +160,7 @@ class _Meter:
         self.bar: Any = None
         self.file = os.environ.get("SPOTLIB_METER")
 
-    def __enter__(self) -> _Meter:
+    def __enter__(self) -> Meter:
         self.start = self.last = time.monotonic()
         if watched():
             from tqdm.auto import tqdm

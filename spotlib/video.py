@@ -106,13 +106,13 @@ class ImageFolder:
         self.path = path
         self.n_frames = len(self.files)
         self.fps = float(fps or FOLDER_FPS)
-        height, width = _read_image(self.files[0], "grey").shape
+        height, width = read_image(self.files[0], "grey").shape
         self.size = (height, width)
 
     def frames(self, *, format: Format = "rgb") -> Iterator[tuple[int, float, np.ndarray]]:
         """Yield (index, seconds, frame); SpotlibError names the first image that is damaged or of another size."""
         for index, file in enumerate(self.files):
-            image = _read_image(file, format)
+            image = read_image(file, format)
             if image.shape[:2] != self.size:
                 raise SpotlibError(
                     f"{file}: {image.shape[1]}x{image.shape[0]} px, but {self.files[0].name} is"
@@ -121,7 +121,7 @@ class ImageFolder:
             yield index, index / self.fps, image
 
 
-def _read_image(file: Path, format: Format) -> np.ndarray:
+def read_image(file: Path, format: Format) -> np.ndarray:
     import cv2
 
     flag = cv2.IMREAD_GRAYSCALE if format == "grey" else cv2.IMREAD_COLOR_RGB
@@ -199,8 +199,8 @@ class VideoFile:
         """Read the packet headers, and one frame for its size."""
         import av
 
-        with _open(self.path) as container:
-            stream = _video_stream(self.path, container)
+        with open_container(self.path) as container:
+            stream = video_stream(self.path, container)
             promised = stream.frames
             tick = float(stream.time_base or Fraction(1, 1000))
             # in a cut AVI file the duration is a guess, but its ticks are frames and their number is in the header
@@ -237,12 +237,12 @@ class VideoFile:
             raise _damaged(self.path, f"{n_packets} of {promised} frames are there")
         for frame in self._raw_frames():
             height, width = frame.height, frame.width
-            return beat, (width, height) if _quarter_turns(frame) % 2 else (height, width)
+            return beat, (width, height) if quarter_turns(frame) % 2 else (height, width)
         raise SpotlibError(f"{self.path}: no frames in the video stream; export the video again")
 
     def _rate(self) -> float:
-        with _open(self.path) as container:
-            rate = _video_stream(self.path, container).average_rate
+        with open_container(self.path) as container:
+            rate = video_stream(self.path, container).average_rate
         return float(rate) if rate else FOLDER_FPS
 
     def _raw_frames(self) -> Iterator[Any]:
@@ -250,8 +250,8 @@ class VideoFile:
         import av
 
         done = 0
-        with _open(self.path) as container:
-            stream = _video_stream(self.path, container)
+        with open_container(self.path) as container:
+            stream = video_stream(self.path, container)
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             size: tuple[int, int] | None = None
@@ -277,7 +277,7 @@ class VideoFile:
             seconds = frame.time if frame.time is not None else index / self.fps
             start = seconds if start is None else start
             image = _grey(frame) if format == "grey" else frame.to_ndarray(format="rgb24")
-            turns = _quarter_turns(frame)
+            turns = quarter_turns(frame)
             if turns:
                 image = np.ascontiguousarray(np.rot90(image, turns))
             yield index, seconds - start, image
@@ -318,7 +318,7 @@ def _levels(name: str, color_range: int, colorspace: int) -> np.ndarray:
     return ramp.to_ndarray(format="gray")[0].copy()
 
 
-def _open(path: Path) -> Any:
+def open_container(path: Path) -> Any:
     import av
 
     try:
@@ -331,7 +331,7 @@ def _open(path: Path) -> Any:
         raise SpotlibError(f"{path}: no permission to read it; change its permissions") from None
 
 
-def _video_stream(path: Path, container: Any) -> Any:
+def video_stream(path: Path, container: Any) -> Any:
     import av
 
     # the cover picture of a music file counts as a video stream, but is none
@@ -364,6 +364,6 @@ def _beat(seconds: np.ndarray, n_packets: int, tick: float, rate: float) -> _Bea
     return _Beat(seconds - seconds[0], fps, float(off.mean()), (1 / max(longest, 1e-6), 1 / max(shortest, 1e-6)))
 
 
-def _quarter_turns(frame: Any) -> int:
+def quarter_turns(frame: Any) -> int:
     """Counter-clockwise quarter turns that show the frame upright (display matrix of phone videos)."""
     return round(getattr(frame, "rotation", 0) / 90) % 4

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -91,3 +92,14 @@ def pool() -> Iterator[Executor]:
 
     with process_pool(2) as executor:
         yield executor
+
+
+@pytest.fixture
+def log(caplog, monkeypatch):
+    """What spotlib's own logger is told."""
+    logger = logging.getLogger("spotlib")
+    monkeypatch.setattr(logger, "propagate", False)  # or lines come twice
+    logger.addHandler(caplog.handler)
+    logger.setLevel(logging.INFO)
+    yield caplog
+    logger.removeHandler(caplog.handler)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 
 import numpy as np
 import pytest
@@ -45,16 +44,6 @@ def groups():
 @pytest.fixture
 def at_every_epoch(monkeypatch):
     monkeypatch.setenv("SPOTLIB_CHECKPOINT_SECONDS", "0")
-
-
-@pytest.fixture
-def log(caplog, monkeypatch):
-    logger = logging.getLogger("spotlib")
-    monkeypatch.setattr(logger, "propagate", False)
-    logger.addHandler(caplog.handler)
-    logger.setLevel(logging.INFO)
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 def text(row):

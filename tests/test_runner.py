@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 
@@ -23,16 +22,6 @@ def tiny(tiny_features, tmp_path, pool):
         return open_run("demo", overrides={**TINY, **changes}, results=tmp_path, workers=2, executor=pool)
 
     return make
-
-
-@pytest.fixture
-def log(caplog, monkeypatch):
-    logger = logging.getLogger("spotlib")
-    monkeypatch.setattr(logger, "propagate", False)  # or lines come twice
-    logger.addHandler(caplog.handler)
-    logger.setLevel(logging.INFO)
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 def test_rows_are_computed_once_and_say_why(tiny, log):

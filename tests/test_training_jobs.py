@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -23,16 +22,6 @@ def run(tiny_results, tmp_path):
     shutil.copytree(tiny_results / "demo" / "features", tmp_path / "demo" / "features")
     with ThreadPoolExecutor(2) as executor:
         yield open_run("demo", overrides=TINY, results=tmp_path, executor=executor, device="cpu")
-
-
-@pytest.fixture
-def log(caplog, monkeypatch):
-    logger = logging.getLogger("spotlib")
-    monkeypatch.setattr(logger, "propagate", False)
-    logger.addHandler(caplog.handler)
-    logger.setLevel(logging.INFO)
-    yield caplog
-    logger.removeHandler(caplog.handler)
 
 
 def test_what_another_run_leaves_undone_is_done_in_the_end(run, log):

@@ -7,32 +7,8 @@ from typing import Any
 
 import click
 
+from spotlib.commands.run_options import opened, run_options
 from spotlib.errors import SpotlibError
-
-_run_options = [
-    click.option("--root", type=click.Path(), help="Folder of the unpacked data set; without it: its synthetic twin."),
-    click.option("--profile", help="Values of params/profiles/PROFILE.yaml over the parameter file."),
-    click.option("--subjects", type=click.IntRange(4), help="Only the first so many people."),
-    click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be repeated."),
-    click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout)."),
-    click.option("--workers", type=int, help="Processes (default: one per core)."),
-]
-
-
-def _with_run_options(command: Any) -> Any:
-    for option in reversed(_run_options):
-        command = option(command)
-    return command
-
-
-def _run(dataset: str, subjects: int | None, overrides: tuple[str, ...], **steering: Any) -> Any:
-    from spotlib.params import parse_override
-    from spotlib.runner import open_run
-
-    changes = dict(parse_override(text) for text in overrides)
-    if subjects is not None:
-        changes["subjects"] = subjects
-    return open_run(dataset, overrides=changes, **steering)
 
 
 @click.command()
@@ -42,18 +18,13 @@ def _run(dataset: str, subjects: int | None, overrides: tuple[str, ...], **steer
     "--tables", default="T1", show_default=True, metavar="all|T4,T6", help="The tables whose rows are wanted."
 )
 @click.option("--seeds", default="270,271,272", show_default=True, help="Training seeds of the main rows.")
-@_with_run_options
+@run_options
 def pack(
     dataset: str,
     out: Path,
     tables: str,
     seeds: str,
-    root: str | None,
-    profile: str | None,
-    subjects: int | None,
-    overrides: tuple[str, ...],
-    results: str | None,
-    workers: int | None,
+    **options: Any,
 ) -> None:
     """Write the rows that are missing for some tables, with the features they need, into the folder OUT.
 
@@ -63,7 +34,7 @@ def pack(
     from spotlib import paper
     from spotlib.bundle import write_bundle
 
-    run = _run(dataset, subjects, overrides, root=root, profile=profile, results=results, workers=workers)
+    run = opened(dataset, **options)
     try:
         chosen_seeds = [int(seed) for seed in seeds.split(",")]
     except ValueError:
@@ -78,21 +49,16 @@ def pack(
 @click.command()
 @click.argument("rows", type=click.Path(path_type=Path))
 @click.argument("dataset")
-@_with_run_options
+@run_options
 def merge(
     rows: Path,
     dataset: str,
-    root: str | None,
-    profile: str | None,
-    subjects: int | None,
-    overrides: tuple[str, ...],
-    results: str | None,
-    workers: int | None,
+    **options: Any,
 ) -> None:
     """Take the folder ROWS that `spotlib.remote` wrote into the results of DATASET."""
     from spotlib.store import copy_rows
 
-    run = _run(dataset, subjects, overrides, root=root, profile=profile, results=results, workers=workers)
+    run = opened(dataset, **options)
     taken, damaged = copy_rows(rows, run.store.folder)
     for path in damaged:
         click.echo(f"{path}: damaged or no row, left out; compute it again", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spotlib.commands.run_options import RESULTS, ROOT
 from spotlib.errors import one_line
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("studies", nargs=-1, metavar="[STUDY]...")
-@click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
-@click.option("--root", type=click.Path(), help="Folder of the unpacked data set; without it: its synthetic twin.")
+@RESULTS
+@ROOT
 @click.option("--any-code", is_flag=True, help="Rows that other code or another machine computed count as done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def status(studies: tuple[str, ...], results: str | None, root: str | None, any_code: bool, as_json: bool) -> None:

@@ -7,16 +7,17 @@ from typing import Any
 
 import click
 
+from spotlib.commands.run_options import DEVICE, RESULTS, ROOT, WORKERS
 from spotlib.commands.scheduler import executor_of, row_options
 from spotlib.errors import SpotlibError
 
 
 @click.command()
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
-@click.option("--root", type=click.Path(), help="Folder of the unpacked data set; without it: its synthetic twin.")
-@click.option("--results", type=click.Path(), help="Folder for results (default: results/ of the checkout).")
-@click.option("--workers", type=int, help="Processes (default: one per core).")
-@click.option("--device", default="auto", show_default=True, help="What trains: auto, cpu, cuda or cuda:0.")
+@ROOT
+@RESULTS
+@WORKERS
+@DEVICE
 @row_options
 @click.option("--hours", type=click.FloatRange(0), help="Begin nothing further after so long (default: the budget).")
 @click.option("--tables-only", is_flag=True, help="Compute no rows: pack those that are there and make their tables.")

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from spotlib.commands.run_options import opened, run_options
 from spotlib.errors import SpotlibError
 
 
 @click.command()
 @click.argument("datasets", nargs=-1, required=True, metavar="DATASET...")
 @click.option("--export", "out", required=True, type=click.Path(path_type=Path), help="The .safetensors file to write.")
-@click.option("--root", type=click.Path(), help="Folder of the unpacked data set; without it: its synthetic twin.")
-@click.option("--profile", help="Values of params/profiles/PROFILE.yaml over the parameter file.")
-@click.option("--subjects", type=click.IntRange(4), help="Only the first so many people.")
-@click.option("-p", "overrides", multiple=True, metavar="NAME=VALUE", help="Change one parameter; may be repeated.")
-@click.option("--results", type=click.Path(), help="Folder for features (default: results/ of the checkout).")
-@click.option("--workers", type=int, help="Processes (default: one per core).")
+@run_options
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @click.option("--rows", type=click.Path(path_type=Path), help="Packed rows of a cross-validation, for the model card.")
 @click.option("--full-precision", is_flag=True, help="Matrices as float32: twice the size.")
@@ -25,23 +22,18 @@ def train(
     datasets: tuple[str, ...],
     out: Path,
     root: str | None,
-    profile: str | None,
-    subjects: int | None,
-    overrides: tuple[str, ...],
-    results: str | None,
-    workers: int | None,
     device: str,
     rows: Path | None,
     full_precision: bool,
+    **options: Any,
 ) -> None:
     """Train weights for `spotlib spot` on all people of DATASET but a few, who choose epoch and thresholds.
 
     Beside the file stands a model card. Weights from a real data set are for those who may use that data set. Several
     data sets (their twins) are trained on together.
     """
-    from spotlib.params import parse_override
     from spotlib.progress import log
-    from spotlib.runner import load_clips, open_run
+    from spotlib.runner import load_clips
     from spotlib.spot.export import check_device, export, joined, measured_by_rows, train_weights
 
     if out.suffix != ".safetensors":
@@ -50,12 +42,9 @@ def train(
         raise SpotlibError("--root is the folder of one data set; give one")
     check_device(device)
     measured = measured_by_rows(rows) if rows is not None else {}
-    changes = dict(parse_override(text) for text in overrides)
-    if subjects is not None:
-        changes["subjects"] = subjects
     parts = []
     for name in datasets:
-        run = open_run(name, profile=profile, overrides=changes, root=root, results=results, workers=workers)
+        run = opened(name, root=root, **options)
         log.info("%s", repr(run))
         run.features()
         parts.append((name, run, load_clips(run, run.dataset.subjects, run.params)))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from spotlib.commands.run_options import WORKERS
+
 
 @click.command()
 @click.argument("dataset")
@@ -27,7 +29,7 @@ import click
     show_default=True,
     help="Of SAMM-LV.",
 )
-@click.option("--workers", type=int, help="Processes (default: one per core).")
+@WORKERS
 def twin(
     dataset: str,
     out: Path,

@@ -15,7 +15,7 @@ from spotlib.errors import SpotlibError
 from spotlib.exports import FORMATS
 from spotlib.faces import FaceChoice
 from spotlib.intervals import KINDS, Kind
-from spotlib.jobs import _Meter
+from spotlib.jobs import Meter
 from spotlib.progress import log
 from spotlib.provenance import code_digest
 from spotlib.spot.folder import (
@@ -149,11 +149,11 @@ def spot_one(path: Path, out: Path, job: Job, *, where: str = "") -> dict[str, A
         if known is not None:
             log.info("%s%s: again, %s", where, plain(path), "as asked" if known == key else _why(known, key))
         with contextlib.ExitStack() as stack:
-            meters: list[_Meter] = []  # made when the video is open and its length known
+            meters: list[Meter] = []  # made when the video is open and its length known
 
             def show(done: int, total: int) -> None:
                 if not meters:
-                    meters.append(stack.enter_context(_Meter(f"{where}{plain(path.name)}", "frames", total)))
+                    meters.append(stack.enter_context(Meter(f"{where}{plain(path.name)}", "frames", total)))
                 meters[0].show(done)
 
             try:

@@ -23,7 +23,7 @@ import torch
 
 from spotlib.errors import SpotlibError
 from spotlib.fold_run import FoldRun
-from spotlib.intervals import KINDS, Event, Kind
+from spotlib.intervals import KINDS
 from spotlib.material import Bank, Clip
 from spotlib.models import model_options
 from spotlib.protocols import choose_thresholds
@@ -237,7 +237,8 @@ def check_device(device: str) -> None:
 
 def measured_by_rows(path: Path) -> dict[str, Any]:
     """F1s of a cross-validation from its packed rows (`spotlib run --tables`), for the model card."""
-    from spotlib.matching import match
+    from spotlib.rows import MEASURES, OVERALL, count
+    from spotlib.statistics import COUNTS, pooled_f1
     from spotlib.tables.packed import read_packed
 
     rows, header = read_packed(path)
@@ -245,34 +246,16 @@ def measured_by_rows(path: Path) -> dict[str, Any]:
     if not chosen:
         raise SpotlibError(f"{path}: no finished rows of SpotFormer in it; give the rows of its cross-validation")
     seeds = sorted({row["seed"] for row in chosen})
-    counts = {kind: np.zeros(3, int) for kind in KINDS}
-    for row in chosen:
-        for video in row["videos"]:
-            truth, found = (_events(video[name]) for name in ("truth", "clean"))
-            for kind in KINDS:
-                own, spotted = [e for e in truth if e.kind == kind], [e for e in found if e.kind == kind]
-                counts[kind] += (len(match(own, spotted)), len(spotted), len(own))
-    pooled = {**{str(kind): value for kind, value in counts.items()}, "overall": np.sum(list(counts.values()), axis=0)}
-    f1 = {name: round(float(2 * hits / max(1, found + true)), 4) for name, (hits, found, true) in pooled.items()}
+    counts = count(chosen, iou=0.5)
+    f1 = {}
+    for name in MEASURES:
+        own = counts if name == OVERALL else counts[counts.kind == name]
+        f1[name] = round(float(np.nan_to_num(pooled_f1(own[list(COUNTS)].to_numpy().sum(0)))), 4)
     people = len({video["subject"] for row in chosen for video in row["videos"]})
     what = (
         f"{header['dataset']}, {people} people left out in {len({r['fold'] for r in chosen})} folds, {len(seeds)} seeds"
     )
     return {f"F1 of a cross-validation of the same network ({what}; protocol clean)": f1}
-
-
-def _events(values: Sequence[Mapping[str, Any]]) -> list[Event]:
-    return [
-        Event(
-            Kind(v["kind"]),
-            v["onset"],
-            v["apex"],
-            v["offset"],
-            score=v.get("score"),
-            reachable=v.get("reachable", True),
-        )
-        for v in values
-    ]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -27,7 +27,7 @@ class FrameReader:
     """
 
     def __init__(self, path: str | Path, *, fps: float | None = None) -> None:
-        from spotlib.video import ImageFolder, _open, _video_stream
+        from spotlib.video import ImageFolder, open_container, video_stream
 
         self.path = Path(path)
         self._folder: ImageFolder | None = None
@@ -40,8 +40,8 @@ class FrameReader:
             return
         if not self.path.exists():
             raise SpotlibError(f"{self.path}: no such file; was it moved after it was spotted?")
-        self._container = _open(self.path)
-        self._stream = _video_stream(self.path, self._container)
+        self._container = open_container(self.path)
+        self._stream = video_stream(self.path, self._container)
         self._stream.thread_type = "AUTO"
         first = next(self._container.decode(self._stream), None)
         self._start = 0.0 if first is None or first.time is None else float(first.time)
@@ -50,10 +50,10 @@ class FrameReader:
         """The frame that is shown at ``seconds`` from the first one: (H, W, 3) uint8 RGB, upright."""
         if self._folder is not None:
             return self._picture(seconds)
-        from spotlib.video import _quarter_turns
+        from spotlib.video import quarter_turns
 
         frame = self._file_frame(self._start + seconds)
-        return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), _quarter_turns(frame)))
+        return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns(frame)))
 
     def close(self) -> None:
         """Let go of the file."""
@@ -61,11 +61,11 @@ class FrameReader:
             self._container.close()
 
     def _picture(self, seconds: float) -> np.ndarray:
-        from spotlib.video import _read_image
+        from spotlib.video import read_image
 
         assert self._folder is not None
         index = min(self._folder.n_frames - 1, max(0, round(seconds * self._folder.fps)))
-        return _read_image(self._folder.files[index], "rgb")
+        return read_image(self._folder.files[index], "rgb")
 
     def _file_frame(self, wanted: float) -> Any:
         import av

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from spotlib.errors import SpotlibError
-from spotlib.video import OFF_BEAT_SHARE, ImageFolder, VideoFile, _open, _read_image, _video_stream
+from spotlib.video import OFF_BEAT_SHARE, ImageFolder, VideoFile, open_container, read_image, video_stream
 
 T = TypeVar("T")
 
@@ -197,7 +197,7 @@ class Footage:
         source = self._source
         assert isinstance(source, ImageFolder)
         for number, file in enumerate(source.files):
-            yield number, functools.partial(_read_image, file, "rgb")
+            yield number, functools.partial(read_image, file, "rgb")
 
 
 def _rising(frames: Iterable[Timed[T]]) -> Iterator[Timed[T]]:
@@ -224,8 +224,8 @@ class _OwnBeat(VideoFile):
             low, high = beat.range_fps
             self.notes.append(f"variable frame rate, {low:.3g} to {high:.3g} frames/s")
             self.fps = max(len(beat.seconds) - 1, 1) / max(float(beat.seconds[-1]), 1e-6)
-        with _open(path) as container:
-            stream = _video_stream(path, container)
+        with open_container(path) as container:
+            stream = video_stream(path, container)
             hdr = _HDR.get(int(getattr(stream.codec_context, "color_trc", 0) or 0))
             self.rendered = str(container.metadata.get("comment", "")).startswith(RENDERED)
         if hdr:

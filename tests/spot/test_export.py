@@ -16,6 +16,7 @@ from spotlib.errors import SpotlibError
 from spotlib.intervals import Kind
 from spotlib.material import Clip
 from spotlib.params import make_params
+from spotlib.rows import events_of
 from spotlib.spot import export as module
 from spotlib.spot.export import check_device, choose_inner, export, joined, measured_by_rows, train_weights
 from spotlib.spot.weights import load_weights
@@ -116,7 +117,7 @@ def test_packed_rows_for_the_card(tmp_path) -> None:
     metric = SpottingMetric()
     for number, row in enumerate(row for row in rows if row["variant"] == "spotformer" and row["status"] == "done"):
         for video in row["videos"]:
-            truth, found = (module._events(video[key]) for key in ("truth", "clean"))
+            truth, found = (events_of(video, key) for key in ("truth", "clean"))
             metric.add(video["video"], truth, found, subject=f"{number}/{video['subject']}")
     assert f1["overall"] == pytest.approx(metric.f1(), abs=1e-4)
     assert f1["micro"] == pytest.approx(metric.f1(Kind.MICRO), abs=1e-4)
