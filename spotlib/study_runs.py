@@ -54,11 +54,12 @@ def pack_studies(
     if not rows:
         raise SpotlibError(f"{names}: no rows yet; `spotlib study {studies[0].name}` computes them")
     folder = path.parent if path else StudyRuns(studies[0], **where).store.folder.parent
-    by_profile = {study.profile: list(study.tables) for study in studies}
+    by_profile = {
+        study.profile: list(dict.fromkeys(n for s in studies if s.profile == study.profile for n in s.tables))
+        for study in studies
+    }
     packed = pack_rows(rows, path or folder / "rows.jsonl.gz", tables=by_profile)
-    asked = list(dict.fromkeys(name for study in studies for name in study.tables))
-    extra = [name for name in asked if name == "difficulty"]
-    made, problems = tables_of(packed, ",".join(extra) if extra == asked else "all")
+    made, problems = tables_of(packed)
     for table in made:
         table.save(folder / "tables")
     if any(table.name == "difficulty" for table in made):

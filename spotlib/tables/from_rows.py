@@ -25,18 +25,19 @@ def tables_of(
     """
     rows, header = read_packed(path)
     wanted = chosen(names)
+    everything = wanted == chosen("all")  # then also extra tables, where the header names them
     by_profile: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_profile.setdefault(str(row.get("profile", "")), []).append(row)
     made: list[Table] = []
     problems: dict[str, str] = {}
     for profile, own in by_profile.items():
-        meant = [name for name in header["tables"].get(profile, TABLES) if name in wanted]
+        meant = [n for n in header["tables"].get(profile, chosen("all")) if n in wanted or (everything and n in TABLES)]
         if meant:
             found, lacking = build_all(own, meant, draws=draws, stored=True)
             made += found
             problems |= lacking
-    if len(by_profile) == 2 and wanted == chosen("all"):
+    if len(by_profile) == 2 and everything:
         full, small = sorted(by_profile, key=lambda name: name != "paper")
         try:
             made.append(same_order(by_profile[small], by_profile[full], draws=draws))

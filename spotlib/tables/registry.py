@@ -73,12 +73,18 @@ def _detail(rows: Sequence[Row], how: _How) -> Table:
     return detail(rows, protocol=how.protocol, draws=how.draws, seed=how.seed)
 
 
-def _ablation(rows: Sequence[Row], how: _How) -> Table:
+def _ablation(rows: Sequence[Row], how: _How, reference: str = MAIN) -> Table:
     return ablation(
-        rows, reference=MAIN, protocol=how.protocol, draws=how.draws, seed=how.seed, in_order=True, costs=True
+        rows, reference=reference, protocol=how.protocol, draws=how.draws, seed=how.seed, in_order=True, costs=True
     )
 
 
+def _plain_ablation(rows: Sequence[Row], how: _How) -> Table:
+    return _ablation(rows, how, PLAIN)
+
+
+#: SpotFormer without its contrastive term: what T1b and T5b compare with, where that term hides everything else
+PLAIN = "no_contrastive"
 _SYSTEMS = ("peaks", "auwgcn", "spotgcn", "spotformer_gim", MAIN)
 
 TABLES: dict[str, Spec] = {
@@ -104,6 +110,14 @@ TABLES: dict[str, Spec] = {
                 lambda rows, how: seed_table(rows, protocol=how.protocol, draws=how.draws, seed=how.seed), True),
     "T13": Spec("training with neutral segments", (MAIN, *of_table("T13")), _ablation,
                 labels={MAIN: "segments with an expression only (SpotFormer)"}),
+    "T1b": Spec("comparison of systems, SpotFormer without its contrastive loss",
+                ("peaks", "auwgcn", "spotgcn", PLAIN, f"{PLAIN}+neutral"), _plain_ablation, extra=True,
+                labels={PLAIN: "SpotFormer, no contrastive loss",
+                        f"{PLAIN}+neutral": "the same, also neutral segments"}),
+    "T5b": Spec("motion feature, without the contrastive loss",
+                tuple(PLAIN if own == MAIN else f"{PLAIN}+{own}"
+                      for own in (*of_table("T5")[:2], MAIN, *of_table("T5")[2:])),
+                _plain_ablation, extra=True, labels={PLAIN: "SW-MRO"}),
     "difficulty": Spec("difficulty of the twin", ("peaks", "spotgcn", MAIN),
                        lambda rows, how: difficulty(rows, protocol=how.protocol, draws=how.draws, seed=how.seed),
                        overrides=lambda changed: not changed & CONVENTION_NAMES, extra=True),
