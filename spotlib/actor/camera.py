@@ -80,7 +80,8 @@ class Camera:
         plus, minus = plus[rows, columns], minus[rows, columns]
         if picture.ndim == 2:
             plus, minus = plus[..., 0], minus[..., 0]
-        return cv2.subtract(cv2.add(picture, plus), minus)
+        noisy = cv2.add(picture, plus)
+        return cv2.subtract(noisy, minus, dst=noisy)
 
 
 def decode(coded: np.ndarray, *, grey: bool) -> np.ndarray:

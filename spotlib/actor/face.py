@@ -17,6 +17,7 @@ from spotlib.actor.asset import PARTS, Head, eyeball, load_head
 from spotlib.actor.identity import Identity
 from spotlib.actor.landmarks import landmarks_of
 from spotlib.actor.outline import cloth_cover, hair_cover
+from spotlib.actor.placing import place
 from spotlib.actor.pose import CAMERA, Pose
 from spotlib.actor.render import Light, vertex_normals
 from spotlib.actor.stage import Stage
@@ -110,10 +111,22 @@ class Actor:
 
         With `samples` > 1 the unit is the sample of a supersampled picture instead.
         """
-        near = self.pixels_per_decimetre * pose.scale * CAMERA / (CAMERA - points[:, 2])
-        x = (self.size[1] - 1) / 2 + pose.tx * self.iod + near * points[:, 0]
-        y = (self.size[0] - 1) * EYE_ROW + pose.ty * self.iod - near * points[:, 1]
+        near, middle = self._view(pose)
+        size = near / (CAMERA - points[:, 2])
+        x = middle[0] + size * points[:, 0]
+        y = middle[1] - size * points[:, 1]
         return np.stack([(x + 0.5) * samples - 0.5, (y + 0.5) * samples - 0.5], axis=1)
+
+    def place(self, points: np.ndarray, pose: Pose) -> tuple[np.ndarray, np.ndarray]:
+        """All vertices (n, 3), turned, and with their screen positions (n, 3): x, y in samples and nearness."""
+        near, middle = self._view(pose)
+        return place(points, self.follow, pose, near=near, middle=middle, camera=CAMERA, samples=self.supersample)
+
+    def _view(self, pose: Pose) -> tuple[float, tuple[float, float]]:
+        """Pixels per decimetre at the camera, and where the picture has the middle between the eyes, pixels."""
+        near = self.pixels_per_decimetre * pose.scale * CAMERA
+        x = (self.size[1] - 1) / 2 + pose.tx * self.iod
+        return near, (x, (self.size[0] - 1) * EYE_ROW + pose.ty * self.iod)
 
     def landmarks(self, weights: np.ndarray, pose: Pose) -> np.ndarray:
         """Exact positions (68, 2) float64 of the landmark vertices in pixels.

@@ -17,6 +17,7 @@ from spotlib.actor.render import (
     draw,
     encode_table,
     light_vertices,
+    make_grey,
     rasterise,
     vertex_normals,
 )
@@ -59,7 +60,7 @@ class Stage:
         self.rest = actor.rest.astype(np.float32)
         self.units = head.units
         self._bind_lashes(head, actor.identity)
-        self.planes = np.zeros((len(self.triangles), 18), dtype=np.float32)
+        self.planes = np.zeros((len(self.triangles) + 1, 18), dtype=np.float32)
         self.table = encode_table()
         self.backdrop = _backdrop(actor.identity, actor.size)
         self.normals = np.zeros(self.rest.shape, dtype=np.float32)
@@ -145,15 +146,12 @@ class Stage:
         light_in = min(
             max((_lip_gap(points) - self.lip_gap) / MOUTH_LIT, 0.02), 1.0
         )  # little light enters a shut mouth
-        points = pose.turn(points.astype(np.float64), actor.follow)
+        points, screen = actor.place(points.astype(np.float64), pose)
         vertex_normals(points, self.triangles, self.normals)
         key = np.array(light.direction, dtype=np.float32)
         key /= np.linalg.norm(key)
         light_vertices(self.normals, self.albedo, self.occlusion, self.gloss, key, light.ambient, light.gain, self.lit)
         self.lit[self.teeth] *= np.float32(light_in)
-        samples = actor.supersample
-        flat = actor.project(points, pose, samples=samples)
-        screen = np.concatenate([flat, points[:, 2:]], axis=1)
         out = draw(
             screen,
             self.triangles,
@@ -161,7 +159,7 @@ class Stage:
             self.kinds,
             self.uv,
             self.lit,
-            samples=samples,
+            samples=actor.supersample,
             gain=light.gain,
             fine=self.atlas,
             broad=self.broad,
@@ -171,9 +169,7 @@ class Stage:
             planes=self.planes,
         )
         if actor.grey:
-            red, green, blue = (out[..., k].astype(np.float32) for k in range(3))
-            grey = (0.299 * red + 0.587 * green + 0.114 * blue + 0.5).astype(np.uint8)
-            out = np.repeat(grey[..., None], 3, axis=2)
+            make_grey(out.reshape(-1, 3))
         return out
 
     def _glints(self, actor: Actor, pose: Pose, light: Light) -> np.ndarray:
