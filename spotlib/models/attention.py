@@ -2,14 +2,16 @@
 
 General attention kernels are built for long sequences. With 10 tokens, moving the heads about, calling a
 matrix product per sequence and a softmax over rows shorter than a vector register cost far more than the
-arithmetic. On the CPU the *sequences* are therefore the innermost axis, so that every step is one long vector
-operation over all of them, forward and backward. Elsewhere it is `scaled_dot_product_attention`; the tests
-compare the two.
+arithmetic. On the CPU the *sequences* are therefore the innermost axis, so that every step is a vector operation
+over many of them, forward and backward: compiled (`spotlib.models.fast.short_attention`) or, where numba is missing
+and in other precisions, written as operations on whole arrays. Elsewhere it is `scaled_dot_product_attention`; the
+tests compare all three.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -33,14 +35,45 @@ def self_attention(
     Returns:
         (L, B, H d), the heads side by side.
     """
+    from spotlib.models.fast import short_attention  # which imports the network that imports this
+
     length, b, dim = x.shape
     if x.device.type == "cpu" and length <= SHORT:
         qkv = weight @ x.reshape(-1, dim).t()  # (3 H d, L B)
-        out = _ShortAttention.apply(qkv.view(3, heads, -1, length, b), mask, dropout)  # (H, d, L, B)
+        if short_attention.possible(qkv, length):
+            out = _CompiledAttention.apply(qkv, heads, length, mask, dropout)  # (H d, L B)
+        else:
+            out = _ShortAttention.apply(qkv.view(3, heads, -1, length, b), mask, dropout)  # (H, d, L, B)
         return out.view(-1, length * b).t().view(length, b, -1)  # a view: the next product takes it transposed
     q, k, v = F.linear(x, weight).view(length, b, 3, heads, -1).permute(2, 1, 3, 0, 4)  # each (B, H, L, d)
     out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask, dropout_p=dropout)  # (B, H, L, d)
     return out.permute(2, 0, 1, 3).flatten(2)  # (L, B, H d)
+
+
+class _CompiledAttention(torch.autograd.Function):
+    """Attention by compiled kernels: (3 H d, L B) -> (H d, L B)."""
+
+    @staticmethod
+    def forward(ctx, qkv: Tensor, heads: int, length: int, mask: Tensor | None, dropout: float) -> Tensor:
+        from spotlib.models.fast import short_attention
+
+        where = short_attention.Sequences.outermost(length, qkv.shape[1] // length)
+        options: dict[str, Any] = {"scale": (qkv.shape[0] // (3 * heads)) ** -0.5}
+        if dropout:
+            drawn = qkv.new_empty(heads, length, length, where.sequences).bernoulli_(1 - dropout)
+            options |= {"keep": drawn.to(torch.int8), "gain": 1 / (1 - dropout)}
+        result = short_attention.attended(qkv, heads, where, mask=mask, save=ctx.needs_input_grad[0], **options)
+        ctx.save_for_backward(qkv, result.weights)
+        ctx.rest = heads, where, options
+        return result.out
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        from spotlib.models.fast import short_attention
+
+        qkv, weights = ctx.saved_tensors
+        heads, where, options = ctx.rest
+        return short_attention.gradient(grad, qkv, weights, heads, where, **options), *(None,) * 4
 
 
 class _ShortAttention(torch.autograd.Function):

@@ -14,9 +14,11 @@ from torch import Tensor
 from torch.autograd import Function
 
 from spotlib.models.attention import over_channels, over_tokens
+from spotlib.models.fast import short_attention
 from spotlib.models.fast.chunks import Dropout, Layout, summed, through_stats
 from spotlib.models.fast.crew import crew
 from spotlib.models.fast.folding import Folded, Stats
+from spotlib.models.fast.short_attention import Sequences
 
 
 class Attend(Function):
@@ -35,7 +37,7 @@ class Attend(Function):
         bias[:inner] *= root
         gain = dropout.gain if dropout else 1.0
         join, offset = out_weight.t() * gain, out_bias * gain
-        sides = _Sides(layout, heads, over)
+        sides = _Sides(layout, heads, over, x)
         # what the gradient needs: [q, k, v] and the attention's result of all chunks, weights and masks of each
         all_qkv = x.new_empty(layout.chunks, 3 * inner, x.shape[1])
         all_mixed = x.new_empty(layout.chunks, inner, x.shape[1])
@@ -46,21 +48,14 @@ class Attend(Function):
             for c in chunks:
                 draw = dropout.of_chunk(c) if dropout else None
                 torch.mm(weight, x[c].t(), out=all_qkv[c]).add_(bias[:, None])
-                q, k, v = sides.split(all_qkv[c])  # (H, d, L, B)
-                weights = over_channels(q, k)  # (H, i, j, B)
-                if mask is not None:
-                    weights.masked_fill_(~mask[:, :, None], -math.inf)
-                weights.sub_(weights.amax(2, keepdim=True)).exp_()
-                total = weights.sum(2)[:, None].div_(gain)  # (H, 1, i, B)
-                keep = draw(weights.shape) if draw else None
-                used = weights if keep is None else weights * keep
-                sides.mix(used.transpose(1, 2), v, all_mixed[c], total)
+                keep = draw(sides.scores) if draw else None
+                weights = sides.attend(all_qkv[c], all_mixed[c], mask, keep, gain)
                 y = torch.addmm(offset, all_mixed[c].t(), join)  # (m, D)
                 keep_out = draw(y.shape) if draw else None
                 if keep_out is not None:
                     y.mul_(keep_out)
                 torch.add(x[c], y, out=result[c])
-                saved[c] = weights, total, keep, keep_out
+                saved[c] = weights, keep, keep_out
 
         crew().share(of, layout.chunks)
         ctx.save_for_backward(x, qkv, weight, join)
@@ -78,24 +73,11 @@ class Attend(Function):
             to_join, to_offset = torch.zeros_like(join), join.new_zeros(join.shape[1])
             to_qkv = torch.empty_like(all_qkv[0])
             for c in chunks:
-                weights, total, keep, keep_out = saved[c]
+                weights, keep, keep_out = saved[c]
                 to_y = grad[c] if keep_out is None else grad[c] * keep_out
                 to_join.addmm_(all_mixed[c], to_y)
                 to_offset += to_y.sum(0)
-                q, k, v = sides.split(all_qkv[c])
-                mixed, to_mixed = sides.view(all_mixed[c]), sides.view(join @ to_y.t())  # (H, d, L, B)
-                to_mixed = to_mixed / total
-                # softmax: w (g - sum over keys of w g), and that sum is the one over channels of output x gradient
-                shared = (to_mixed * mixed).sum(1)[:, :, None].div_(gain)  # (H, i, 1, B)
-                to_scores = over_channels(to_mixed, v)  # (H, i, j, B)
-                if keep is not None:
-                    to_scores.mul_(keep)
-                to_scores.sub_(shared).mul_(weights)
-                used = weights if keep is None else weights * keep
-                to_q, to_k, to_v = to_qkv.chunk(3)
-                sides.mix(to_scores.transpose(1, 2), k, to_q)
-                sides.mix(to_scores, q, to_k)
-                sides.mix(used, to_mixed, to_v)
+                sides.gradient(join @ to_y.t(), all_qkv[c], all_mixed[c], weights, keep, gain, to_qkv)
                 to_weight.addmm_(to_qkv, x[c])
                 to_bias += to_qkv.sum(1)
                 torch.addmm(grad[c], to_qkv.t(), weight, out=to_x[c])
@@ -113,9 +95,51 @@ class Attend(Function):
 class _Sides:
     """A chunk's (H d, T V n) seen as (H, d, L, B): tokens attended over, sequences innermost."""
 
-    def __init__(self, layout: Layout, heads: int, over: str) -> None:
+    def __init__(self, layout: Layout, heads: int, over: str, like: Tensor) -> None:
         _, self.t, self.v, self.n = layout
         self.heads, self.frames = heads, over == "frames"
+        length, count = (self.t, self.v * self.n) if self.frames else (self.v, self.t * self.n)
+        self.scores = heads, length, length, count  # (H, i, j, B)
+        self.where = Sequences.outermost(length, count) if self.frames else Sequences.middle(self.t, self.v, self.n)
+        self.compiled = short_attention.possible(like, length)
+
+    def attend(self, qkv: Tensor, mixed: Tensor, mask: Tensor | None, keep: Tensor | None, gain: float) -> Any:
+        """Attention (3 H d, T V n) -> ``mixed`` (H d, T V n); returns what `gradient` needs of the weights."""
+        if self.compiled:
+            options: dict[str, Any] = {"scale": 1.0, "mask": mask, "keep": keep, "gain": gain}
+            return short_attention.attended(qkv, self.heads, self.where, save=True, out=mixed, **options).weights
+        q, k, v = self.split(qkv)  # (H, d, L, B)
+        weights = over_channels(q, k)  # (H, i, j, B)
+        if mask is not None:
+            weights.masked_fill_(~mask[:, :, None], -math.inf)
+        weights.sub_(weights.amax(2, keepdim=True)).exp_()
+        total = weights.sum(2)[:, None].div_(gain)  # (H, 1, i, B)
+        used = weights if keep is None else weights * keep
+        self.mix(used.transpose(1, 2), v, mixed, total)
+        return weights, total
+
+    def gradient(
+        self, grad: Tensor, qkv: Tensor, mixed: Tensor, saved: Any, keep: Tensor | None, gain: float, out: Tensor
+    ) -> None:
+        """From the gradient of ``mixed`` to that of ``qkv``, written to ``out``."""
+        if self.compiled:
+            options: dict[str, Any] = {"scale": 1.0, "keep": keep, "gain": gain}
+            short_attention.gradient(grad, qkv, saved, self.heads, self.where, out=out, **options)
+            return
+        weights, total = saved
+        q, k, v = self.split(qkv)  # (H, d, L, B)
+        to_mixed = self.view(grad) / total  # (H, d, L, B)
+        # softmax: w (g - sum over keys of w g), and that sum is the one over channels of output x gradient
+        shared = (to_mixed * self.view(mixed)).sum(1)[:, :, None].div_(gain)  # (H, i, 1, B)
+        to_scores = over_channels(to_mixed, v)  # (H, i, j, B)
+        if keep is not None:
+            to_scores.mul_(keep)
+        to_scores.sub_(shared).mul_(weights)
+        used = weights if keep is None else weights * keep
+        to_q, to_k, to_v = out.chunk(3)
+        self.mix(to_scores.transpose(1, 2), k, to_q)
+        self.mix(to_scores, q, to_k)
+        self.mix(used, to_mixed, to_v)
 
     def view(self, x: Tensor) -> Tensor:
         """(H d, T V n) -> (H, d, L, B), a copy over nodes."""

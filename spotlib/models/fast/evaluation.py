@@ -22,9 +22,11 @@ from torch import Tensor
 
 from spotlib.errors import SpotlibError
 from spotlib.models.attention import SHORT, over_channels, over_tokens
+from spotlib.models.fast import short_attention
 from spotlib.models.fast.crew import crew
 from spotlib.models.fast.first_layer import embedding_step, first_attention_step
 from spotlib.models.fast.folding import running_affine
+from spotlib.models.fast.short_attention import Sequences
 from spotlib.models.spotformer import (
     KERNEL,
     STRIDE,
@@ -172,15 +174,19 @@ def attention_step(attention: Attention, pending: Tensor, over: str, mask: Tenso
         t, v, n = shape
         qkv = folded @ x.t()  # (3 H d, T V n)
         qkv[:inner] += query_bias
-        qkv = qkv.view(3, heads, -1, t, v, n)
-        if over == "nodes":
-            mixed = attend(qkv.transpose(3, 4).reshape(3, heads, -1, v, t * n), mask)
+        where = Sequences.middle(t, v, n) if over == "nodes" else Sequences.outermost(t, v * n)
+        hidden = mask
+        if over == "all":  # all tokens of a window; the mask is one of nodes, at any two frames
+            where = Sequences.outermost(t * v, n)
+            hidden = None if mask is None else mask.repeat(t, t)
+        if short_attention.possible(qkv, where.length):
+            mixed = short_attention.attended(qkv, heads, where, scale=1.0, mask=hidden).out
+        elif over == "nodes":
+            qkv = qkv.view(3, heads, -1, t, v, n)
+            mixed = attend(qkv.transpose(3, 4).reshape(3, heads, -1, v, t * n), hidden)
             mixed = mixed.view(heads, -1, v, t, n).transpose(2, 3).reshape(inner, -1)
-        elif over == "frames":
-            mixed = attend(qkv.view(3, heads, -1, t, v * n), mask).view(inner, -1)
-        else:  # all tokens of a window; the mask is one of nodes, at any two frames
-            mixed = attend(qkv.view(3, heads, -1, t * v, n), None if mask is None else mask.repeat(t, t))
-            mixed = mixed.reshape(inner, -1)
+        else:
+            mixed = attend(qkv.view(3, heads, -1, where.length, where.inner), hidden).reshape(inner, -1)
         return x.addmm_(mixed.t(), join), shape
 
     return step, pending
