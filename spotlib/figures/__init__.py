@@ -3,6 +3,7 @@
 from spotlib.figures.canvas import KIND_COLOURS, Figure, file_name, new_figure, styled
 from spotlib.figures.data import durations, window_heatmap
 from spotlib.figures.difficulty import difficulty
+from spotlib.figures.embedding import embedding
 from spotlib.figures.face import face_strip
 from spotlib.figures.gallery import Case, error_gallery
 from spotlib.figures.kinds import confusion, confusion_counts
@@ -19,6 +20,7 @@ __all__ = [
     "confusion_counts",
     "difficulty",
     "durations",
+    "embedding",
     "error_gallery",
     "f1_over_iou",
     "face_strip",
