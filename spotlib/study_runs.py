@@ -8,6 +8,7 @@ from typing import Any
 
 from spotlib.errors import SpotlibError
 from spotlib.progress import log
+from spotlib.store import canonical
 from spotlib.studies import Study, StudyRuns, plan, study_rows
 from spotlib.tables.from_rows import tables_of
 from spotlib.tables.packed import pack_rows
@@ -49,7 +50,12 @@ def pack_studies(
     if len({study.dataset for study in studies}) != 1:
         raise SpotlibError("studies of several data sets; pack those of one data set at a time")
     of_study = [(study, study_rows(study, any_code=any_code, **where)) for study in studies]
-    rows = [row for _, own in of_study for row in own]
+    # what two studies ask for is one row
+    rows = list(
+        {
+            (row["profile"], row["digest"], canonical(row["overrides"])): row for _, own in of_study for row in own
+        }.values()
+    )
     names = ", ".join(study.name for study in studies)
     if not rows:
         raise SpotlibError(f"{names}: no rows yet; `spotlib study {studies[0].name}` computes them")

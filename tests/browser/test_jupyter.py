@@ -13,14 +13,14 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from spotlib.spot.weights import save_weights
-from spotlib.workbook import NOTEBOOKS
+from spotlib.workbook import NOTEBOOKS, TABLES_NOTEBOOK
 from tests.browser.jupyter import lab, opened, put
 from tests.browser.test_spot_page import CONTRAST
 from tests.conftest import TINY
 from tests.spot.factory import tiny_weights
 
 NOTEBOOK = "00_spot_your_video"
-EVERY = NOTEBOOKS if os.environ.get("SPOTLIB_ALL_NOTEBOOKS") == "1" else NOTEBOOKS[:1]
+EVERY = (*NOTEBOOKS, TABLES_NOTEBOOK) if os.environ.get("SPOTLIB_ALL_NOTEBOOKS") == "1" else NOTEBOOKS[:1]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,8 @@ def _review_in_the_widget(page, corrections):
 def test_the_workbook(browser, running, name, tiny_results):
     results = running.folder / "results"
     shutil.copytree(tiny_results, results, dirs_exist_ok=True)
-    put(name, running.folder, {**TINY, "results": str(results), "workers": 1})
+    some = {"tables": "T13"} if name == TABLES_NOTEBOOK else {}  # all of them are hours
+    put(name, running.folder, {**TINY, "results": str(results), "workers": 1, **some})
     with opened(browser, running, f"{name}.ipynb") as shown:
         shown.run_all(timeout=500)
         assert "data digest" in shown.last_output()

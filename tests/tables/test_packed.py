@@ -139,3 +139,27 @@ def test_a_store_gives_its_newest_rows(rows, tmp_path) -> None:
     assert canonical(sorted(r["variant"] for r in found)) == canonical(
         sorted(r["variant"] for r in read_packed(path)[0])
     )
+
+
+def test_studies_of_one_profile_share_a_file_and_extra_tables_are_made_where_named(tmp_path, monkeypatch) -> None:
+    import spotlib.study_runs as study_runs
+    from spotlib.studies import Study
+
+    variants = ("spotformer", "peaks", "no_contrastive", "no_contrastive+adjacent")
+    made = tag(make_rows(variants, **SMALL), profile="study")
+    main = Study(name="main", dataset="demo", profile="study", tables=("T1", "T5"))
+    plain = Study(name="plain", dataset="demo", profile="study", tables=("T5b", "T1b"))
+    folds = SMALL["folds"]
+    of = {"main": made[: 2 * folds], "plain": made[folds:]}  # both ask for the peak detector
+    monkeypatch.setattr(study_runs, "study_rows", lambda study, **where: of[study.name])
+    packed, problems = study_runs.pack_studies([main, plain], path=tmp_path / "rows.jsonl.gz")
+    assert problems == []
+    assert read_packed(packed)[1]["rows"] == len(made)
+    assert read_packed(packed)[1]["tables"] == {"study": ["T1", "T5", "T5b", "T1b"]}
+    names = {path.stem for path in (tmp_path / "tables").glob("*.csv")}
+    assert {"T1", "T5", "T1b", "T5b"} <= names
+    table = (tmp_path / "tables" / "T5b.md").read_text(encoding="utf-8")
+    assert "Variants against SW-MRO" in table
+    assert "adjacent frames" in table
+    only, _ = tables_of(packed, "T5b", draws=DRAWS)
+    assert [one.name for one in only] == ["T5b"]
