@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -17,15 +18,28 @@ from tests.reliability.world import ROWS, Process, World, alive, descendants, ow
 class Cluster:
     """``dask scheduler`` and ``dask worker``, as docs/cluster.md starts them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more: str) -> None:
         self.folder = folder
         folder.mkdir()
         self.file = folder / "scheduler.json"
         self.processes: list[Process] = []
         self.scheduler = self._dask(
-            "scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(self.file)
+            "scheduler",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            "0",
+            "--no-dashboard",
+            "--scheduler-file",
+            str(self.file),
+            *more,
         )
         until(self.file.exists, also=self.scheduler)
+
+    @property
+    def address(self) -> str:
+        """Where the scheduler listens."""
+        return str(json.loads(self.file.read_text())["address"])
 
     def _dask(self, *arguments: str, cwd: Path = CHECKOUT) -> Process:
         said = self.folder / f"said{len(self.processes)}"
