@@ -1,6 +1,6 @@
 """Processes killed in the middle of their work; the same command again goes on, and comes to the same end.
 
-One run suffers all of it, one after the other: every attempt finds what the one before it left.
+A run suffers several of them, one after the other: every attempt finds what the one before it left.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _attempt(world: World, attempts: list[str]) -> Process:
     return process
 
 
-def test_whatever_is_killed_the_same_command_goes_on(world, same):
+def test_a_worker_or_all_of_it_is_killed_and_the_same_command_goes_on(world, same):
     attempts: list[str] = []
 
     # a worker in mid-fold
@@ -60,6 +60,13 @@ def test_whatever_is_killed_the_same_command_goes_on(world, same):
     process.kill(signal.SIGKILL)
     process.wait()
     until(lambda: not any(map(alive, workers)), 30)
+
+    assert "goes on behind epoch" in world.run()
+    same(world)
+
+
+def test_it_is_told_to_stop_or_cut_off_and_the_same_command_goes_on(world, same):
+    attempts: list[str] = []
 
     # told to stop: within ten seconds, in one line, with nobody left
     process = _attempt(world, attempts)
