@@ -25,14 +25,15 @@ def tables_of(
     """
     rows, header = read_packed(path)
     wanted = chosen(names)
-    everything = wanted == chosen("all")  # then also extra tables, where the header names them
+    everything = wanted == chosen("all")
+    allowed = tuple(TABLES) if everything else wanted  # all: also extra tables, where the header names them
     by_profile: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         by_profile.setdefault(str(row.get("profile", "")), []).append(row)
     made: list[Table] = []
     problems: dict[str, str] = {}
     for profile, own in by_profile.items():
-        meant = [n for n in header["tables"].get(profile, chosen("all")) if n in wanted or (everything and n in TABLES)]
+        meant = [name for name in header["tables"].get(profile, wanted) if name in allowed]
         if meant:
             found, lacking = build_all(own, meant, draws=draws, stored=True)
             made += found

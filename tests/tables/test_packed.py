@@ -163,3 +163,11 @@ def test_studies_of_one_profile_share_a_file_and_extra_tables_are_made_where_nam
     assert "adjacent frames" in table
     only, _ = tables_of(packed, "T5b", draws=DRAWS)
     assert [one.name for one in only] == ["T5b"]
+
+
+def test_an_extra_table_is_made_when_asked_for_where_the_header_names_none(tmp_path) -> None:
+    plain = pack_rows(tag(make_rows(("peaks", "no_contrastive"), **SMALL)), tmp_path / "plain.jsonl.gz")
+    only, problems = tables_of(plain, "T1b", draws=DRAWS)
+    assert ([one.name for one in only], problems) == (["T1b"], {})
+    everything, _ = tables_of(plain, draws=DRAWS)
+    assert "T1b" not in {one.name for one in everything}
