@@ -199,6 +199,15 @@ def _take(a, base, steps, tile, length, width, wide, count, factor, ahead):
 
 
 @_inner
+def _take_all(qkv, base, third, steps, tiles, length, width, wide, count, scale, ahead):
+    """Queries, scaled, keys and values of a head, ``third`` apart, into their tiles."""
+    q, k, v = tiles
+    _take(qkv, base, steps, q, length, width, wide, count, scale, ahead)
+    _take(qkv, base + third, steps, k, length, width, wide, count, np.float32(1), ahead)
+    _take(qkv, base + 2 * third, steps, v, length, width, wide, count, np.float32(1), ahead)
+
+
+@_inner
 def _give(tile, a, base, steps, length, width, wide, count, factor):
     """The way back of `_take`, for sequences that lie side by side."""
     by_channel, by_token, _ = steps
@@ -341,9 +350,7 @@ def forward(qkv, out, weights, mask, keep, scale, gain, plan, first, last):
         for head in range(heads):
             base = head * width * tokens + group * group_stride + at
             ahead = width * tokens if head < heads - 1 else LANES - head * width * tokens
-            _take(qkv, base, steps, q, length, width, wide, count, scale, ahead)
-            _take(qkv, base + third, steps, k, length, width, wide, count, one, ahead)
-            _take(qkv, base + 2 * third, steps, v, length, width, wide, count, one, ahead)
+            _take_all(qkv, base, third, steps, (q, k, v), length, width, wide, count, scale, ahead)
             w = weights[(block * heads + head) * square :][:square] if len(weights) > 0 else own
             _dots(q, k, w, side, wide)
             _softmax(w, mask, length, side)
@@ -376,9 +383,7 @@ def backward(qkv, grad, grad_steps, to_qkv, weights, keep, scale, gain, plan, fi
             place = group * group_stride + at
             base = head * width * tokens + place
             ahead = width * tokens if head < heads - 1 else LANES - head * width * tokens
-            _take(qkv, base, steps, q, length, width, wide, count, scale, ahead)
-            _take(qkv, base + third, steps, k, length, width, wide, count, one, ahead)
-            _take(qkv, base + 2 * third, steps, v, length, width, wide, count, one, ahead)
+            _take_all(qkv, base, third, steps, (q, k, v), length, width, wide, count, scale, ahead)
             from_here = head * width * by_channel + place * by_token
             _take(grad, from_here, from_grad, g, length, width, wide, count, one, ahead)
             w = weights[(block * heads + head) * square :][:square]

@@ -104,14 +104,6 @@ def test_a_sequence_knows_nothing_of_its_neighbours() -> None:
         assert torch.equal(alone.view(whole[:, :, part].shape), whole[:, :, part])
 
 
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("two_threads")
 def test_threads_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     where = Sequences.middle(3, 10, 40)
