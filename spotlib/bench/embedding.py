@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,17 +83,15 @@ def watch(clips: Sequence[Clip], params: Params, *, device: str, speed: Speed | 
     material = Material(clips, neutral=params.neutral_segments, device=where, bank=bank)
     engine.begin(material)
     own = torch.Generator().manual_seed(params.seed)
-    drawn = material.starts[torch.randperm(len(material.starts), generator=own)[:SAMPLE]]
-    frames = (drawn[:, None] + torch.arange(SEGMENT)).reshape(-1).to(where)
+    (frames,) = material.batches(steps=1, size=SAMPLE, generator=own)
+    frames = frames.to(where)
     classes = bank.targets.contrastive[frames].cpu()
     seen: list[dict[str, float]] = []
     for index in range(params.epochs):
         engine.epoch()
         losses = engine.losses()
-        engine.model.eval()
         with torch.no_grad():
             embedding = evaluator(engine.model)(bank.windows[frames].float())[1].float().cpu()
-        engine.model.train()
         seen.append({"epoch": index, **losses, **spread_of(embedding, classes)})
     windows = SEGMENT * min(params.segments_per_batch, len(material.starts))
     return {
@@ -125,16 +124,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--results", type=Path)
     parser.add_argument("--ways", default=";".join(WAYS), help="separated by ;")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one more parameter, as JSON")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change one parameter")
     parser.add_argument("--json", type=Path, required=True)
     options = parser.parse_args(arguments)
+    from spotlib.params import parse_override
     from spotlib.runner import load_clips, open_run
 
-    changes = {name: json.loads(value) for name, _, value in (item.partition("=") for item in options.set)}
-    run = open_run(options.dataset, profile=options.profile, overrides=changes, results=options.results)
-    run.features()
-    clips = load_clips(run, run.folds[options.fold].train, run.params)
-    seen = watch_all(clips, run.params, device=options.device, ways=options.ways.split(";"))
+    try:
+        changes = dict(map(parse_override, options.set))
+        run = open_run(options.dataset, profile=options.profile, overrides=changes, results=options.results)
+        run.features()
+        clips = load_clips(run, run.folds[options.fold].train, run.params)
+        seen = watch_all(clips, run.params, device=options.device, ways=options.ways.split(";"))
+    except SpotlibError as error:
+        sys.exit(f"spotlib: {error}")
     about: Mapping[str, Any] = {
         "dataset": options.dataset, "synthetic": run.synthetic, "profile": options.profile, "fold": options.fold,
         "facts": facts(options.device), "ways": seen,

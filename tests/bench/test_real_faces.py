@@ -12,11 +12,12 @@ from spotlib.actor.face import inter_ocular
 from spotlib.bench import real_faces as bench
 from spotlib.bench.inject import CARRIERS, Movement, course, displacement, inject, plan, unit_motion, warp
 from spotlib.bench.real_faces_counts import alarms, hits, least_score, pooled, pooled_alarms, recall
-from spotlib.bench.real_faces_page import page, placed, plot
+from spotlib.bench.real_faces_page import TARGET, default_score, page, placed, plot
 from spotlib.datasets.twin import TwinVideo, make_twin
 from spotlib.errors import SpotlibError
 from spotlib.faces import to_grey
 from spotlib.intervals import Kind
+from spotlib.provenance import CHECKOUT
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +182,25 @@ def test_bad_files_are_one_line(tmp_path, capsys) -> None:
         bench.main(["--json", str(tmp_path / "a.json"), "none.mp4"])
     with pytest.raises(SystemExit, match="no clip is given"):
         bench.main([])
+
+
+def test_what_the_model_card_says_is_what_was_measured() -> None:
+    measured = json.loads((CHECKOUT / "docs" / "real_faces.json").read_text(encoding="utf-8"))
+    floor = default_score(measured, Kind.MICRO)
+
+    def found(clips: list) -> tuple[int, int]:
+        counts = [recall(clip, least_score(clip, Kind.MICRO, 2.0, floor=floor)) for clip in clips]
+        return pooled(counts)[TARGET]
+
+    rendered = [clip for clip in measured["clips"].values() if clip["synthetic"]]
+    real = [clip for clip in measured["clips"].values() if not clip["synthetic"]]
+    assert found(real) == (0, 38)
+    assert found(rendered) == (6, 12)
+    rates = [round(alarms(clip, Kind.MICRO, floor, where="as_is")) for clip in real]
+    assert (min(rates), max(rates)) == (9, 28)
+    card = (CHECKOUT / "spotlib" / "spot" / "assets" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    said = (
+        "none of 38 was found as a micro-expression (a man smiled, a woman wept and laughed), and 6 of 12 on a rendered"
+    )
+    assert said in card
+    assert "there were 9 to 28 false micro alarms a minute" in card
