@@ -11,6 +11,7 @@ checksum, so that even two owners of one claim could not mix theirs.
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import socket
@@ -38,7 +39,8 @@ def claim(target: Path) -> Iterator[bool]:
     """True if the result ``target`` is this process's to make, for as long as the block lasts; else False.
 
     The claim of a process of this machine that is no more is taken over at once. Where no claim can be written (a full
-    disk, say) the block goes on without: what it wants to write will fail or not by itself.
+    disk, say) the block goes on without: what it wants to write will fail or not by itself. Half-written files that an
+    owner who was killed left behind are removed in the end.
     """
     path = claim_path(target)
     content = _read(path)
@@ -48,9 +50,15 @@ def claim(target: Path) -> Iterator[bool]:
     if handle is None:
         yield False
         return
+    left = _parts(target)
     try:
         yield True
     finally:
+        for part, before in left.items():
+            # one that has changed since is being written: by an owner elsewhere that was taken for dead
+            if _stamp(part) == before:
+                with contextlib.suppress(OSError):
+                    part.unlink()
         if handle >= 0:
             _heart.drop(handle)
             with contextlib.suppress(OSError):
@@ -86,6 +94,20 @@ def wait_for(targets: Sequence[Path], *, poll: float = 0.5) -> None:
             told = time.monotonic()
             log.info("waiting for another run that is at %s", ", ".join(sorted(path.stem for path in waiting)[:3]))
         time.sleep(poll)
+
+
+def _parts(target: Path) -> dict[Path, tuple[int, ...] | None]:
+    """Half-written files (`spotlib.store.atomic`) of a result and what stands beside it, with what tells a change."""
+    parts = target.parent.glob(f".{glob.escape(target.stem)}.*.part")
+    return {part: _stamp(part) for part in parts}
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _create(path: Path) -> int | None:

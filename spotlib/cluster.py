@@ -6,10 +6,12 @@ is lost in the middle of a job loses that job to another one; a worker whose cod
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import ipaddress
 import json
+import logging
 import os
 import platform
 import sys
@@ -94,6 +96,7 @@ class ClusterExecutor(Executor):
                 "a Dask scheduler was named, but Dask is not installed; pip install 'spotlib-fes[dask]'"
             ) from None
         address = self._address()
+        _listen(True)
         client = Client.__new__(Client)
         try:
             Client.__init__(client, address, timeout=CONNECT, set_as_default=False, name="spotlib")
@@ -106,7 +109,10 @@ class ClusterExecutor(Executor):
             ) from None
         try:
             unfit = {}
+            workers = client.scheduler_info(n_workers=-1)["workers"]
             for address, said in client.run(identity, on_error="return").items():
+                if isinstance(said, dict) and address in workers:  # outside a job a worker does not know its threads
+                    said["threads"] = workers[address]["nthreads"]
                 why = _unfit(said, identity(threads=1))
                 if why:
                     unfit[address] = why
@@ -152,7 +158,8 @@ class ClusterExecutor(Executor):
         def cancelled(outcome: Future) -> None:
             if outcome.cancelled():
                 with contextlib.suppress(Exception):  # whoever cancels does not want to hear more
-                    self._client.cancel([remote], asynchronous=True)
+                    leave = self._client.cancel([remote], asynchronous=True)
+                    asyncio.run_coroutine_threadsafe(leave, self._client.loop.asyncio_loop)
 
         outcome.add_done_callback(cancelled)
         remote.add_done_callback(done)
@@ -175,10 +182,15 @@ class ClusterExecutor(Executor):
             raise self._gone()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Leave the cluster; it goes on."""
-        if self._client is not None:
-            self._client.close(timeout=2)
-            self._client = None
+        """`leave`."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Leave the cluster, with whatever was submitted; it goes on. The next use connects again."""
+        client, self._client = self._client, None
+        if client is not None:
+            _listen(False)  # futures given up here complain to nobody while the process ends
+            client.close(timeout=2)
 
     def _gone(self) -> SpotlibError:
         return SpotlibError(f"{self._named}: the scheduler is gone; start it again: {_AGAIN}")
@@ -195,6 +207,12 @@ class ClusterExecutor(Executor):
         if isinstance(error, CancelledError | CommClosedError | TimeoutError):
             return self._gone()
         return error
+
+
+def _listen(on: bool) -> None:
+    """Whether the messages of Dask and of what it runs on are shown."""
+    for name in ("distributed", "tornado.application", "asyncio"):
+        logging.getLogger(name).disabled = not on
 
 
 def identity(*, threads: int | None = None) -> dict[str, Any]:

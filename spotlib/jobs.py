@@ -13,7 +13,7 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -112,7 +112,7 @@ def run_jobs(
             executor.submit(_call, function, job, beat): i
             for i, (job, beat) in enumerate(zip(jobs, beats, strict=True))
         }
-        stack.callback(lambda: [future.cancel() for future in waiting])  # whatever ends this: begin nothing further
+        stack.callback(_give_up, executor, waiting)
         meter = stack.enter_context(Meter(desc, unit, sum(weights)))
         finished: set[int] = set()
         check = getattr(executor, "check", None)  # an executor that can be lost without its jobs saying so
@@ -135,6 +135,15 @@ def run_jobs(
             running = sum(weights[i] * _share(beats[i]) for i in waiting.values())
             meter.show(sum(weights[i] for i in finished) + running)
     return results
+
+
+def _give_up(executor: Executor, waiting: Mapping[Future, int]) -> None:
+    """Whatever ended the wait: begin nothing further."""
+    for future in waiting:
+        future.cancel()
+    leave = getattr(executor, "leave", None)  # an executor of which a process with open jobs cannot quietly end
+    if waiting and leave is not None:
+        leave()
 
 
 def _call(function: Callable[..., Any], job: tuple[Any, ...], beat: Path) -> Any:

@@ -10,6 +10,7 @@ import io
 import os
 import platform
 import subprocess
+import threading
 import tokenize
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +19,8 @@ from typing import Any
 PACKAGE = Path(__file__).resolve().parent
 CHECKOUT = PACKAGE.parent
 _DISTRIBUTIONS = ("numpy", "scipy", "pandas", "torch", "numba", "opencv-python-headless", "dlib-bin", "av", "papermill")
+
+_PARSING = threading.Lock()  # Python's parser now and then fails when two threads of Python 3.11 are in it
 
 
 def _essence(source: str) -> str:
@@ -77,12 +80,13 @@ def code_digest(modules: Iterable[str], *, without: Iterable[str] = ()) -> dict[
     left_out = _IRRELEVANT | set(without)
     found: dict[str, str] = {}
     waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        if name in found or name in left_out:
-            continue
-        found[name], imports = _read(name)
-        waiting.extend(imports)
+    with _PARSING:
+        while waiting:
+            name = waiting.pop()
+            if name in found or name in left_out:
+                continue
+            found[name], imports = _read(name)
+            waiting.extend(imports)
     return dict(sorted(found.items()))
 
 

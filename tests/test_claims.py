@@ -57,6 +57,20 @@ def test_one_at_a_time(target):
     assert list(target.parent.iterdir()) == []
 
 
+def test_half_written_files_of_a_killed_owner_go(target):
+    """Those of this result only, and none that is still being written."""
+    target.parent.mkdir()
+    stale = [target.parent / f".{name}.abc.part" for name in (target.name, f"{target.stem}.checkpoint")]
+    other = target.parent / ".fold1-seed1-abc.json.abc.part"
+    growing = target.parent / f".{target.stem}.npz.abc.part"
+    for path in (*stale, other, growing):
+        path.write_text("half")
+    with claim(target):
+        growing.write_text("and more")
+        assert all(path.exists() for path in stale)
+    assert sorted(target.parent.iterdir()) == sorted([other, growing])
+
+
 def test_given_back_after_an_error(target):
     with pytest.raises(KeyError), claim(target):
         raise KeyError

@@ -138,9 +138,18 @@ def test_a_worker_of_another_version_is_refused_by_name(cluster, world, tmp_path
     assert world.rows() == world.claims() == []
 
 
-def test_a_worker_with_several_threads_is_refused(cluster, world):
-    cluster.worker("--nthreads", "2")
+@pytest.mark.parametrize("late", [False, True], ids=["before-the-run", "in-the-middle"])
+def test_a_worker_with_several_threads_is_refused(late, cluster, world):
+    if late:
+        cluster.worker()
+    else:
+        cluster.worker("--nthreads", "2")
     process = world.start(*on(cluster))
+    if late:
+        until(world.checkpoints, also=process)
+        cluster.worker("--nthreads", "2")
     assert process.wait(200) == 1
     assert "has 2 threads (start it with --nthreads 1): refused" in process.said.splitlines()[-1]
-    assert world.rows() == []
+    assert "Traceback" not in process.said
+    assert len(world.rows()) < ROWS
+    assert late or world.rows() == world.claims() == []
