@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from spotlib import store
+from spotlib import compiled, store
 from spotlib.claims import BUSY, claim, wait_for
 from spotlib.datasets.base import Dataset, Video
 from spotlib.datasets.catalogue import OWN, REAL, conventions, open_dataset
@@ -183,7 +183,7 @@ class Run:
             frames = [self.dataset.videos[i].n_frames for i in missing]
             outcomes = run_jobs(
                 _extract_job,
-                [(*self.recipe(), i, str(paths[i])) for i in missing],
+                [(*self.recipe(), i, str(paths[i]), bool(at % 2)) for at, i in enumerate(missing)],
                 desc="track" if self.root else "render and track",
                 unit="frames",
                 weights=frames,
@@ -455,8 +455,11 @@ def _extract_job(
     annotations: str,
     index: int,
     path: str,
+    tracking_first: bool,
     beat: Callable[[float, float], None],
 ) -> str:
+    if tracking_first:  # while the process beside this one compiles what renders
+        compiled.tracking()
     with claim(Path(path)) as mine:
         if not mine:
             return BUSY
