@@ -18,12 +18,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from spotlib import limits
+from spotlib.clip import Clip
 from spotlib.errors import SpotlibError
 from spotlib.intervals import Event, Kind
 from spotlib.splits import Fold
 from spotlib.store import RowStore, digest, write_arrays, write_text
 from spotlib.swmro import gather
-from spotlib.training import Clip
 from spotlib.units import Unit, window_options
 
 FORMAT, VERSION = "spotlib-bundle", 1

@@ -235,6 +235,7 @@ def _versions() -> dict[str, Any]:
     import numpy
     import torch
 
+    import spotlib.fold
     import spotlib.training_jobs  # noqa: F401 - so that what is compared is what is loaded
     from spotlib.provenance import code_digest, version
     from spotlib.store import digest

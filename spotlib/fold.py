@@ -16,14 +16,15 @@ import torch
 
 from spotlib import peaks
 from spotlib.checkpoint import Checkpoint
+from spotlib.clip import Clip
 from spotlib.engine import Engine
 from spotlib.faces import gaps
 from spotlib.fold_run import Arrays, FoldRun, event_to_json
 from spotlib.fold_state import go_on, note
 from spotlib.intervals import Event, Kind
 from spotlib.matching import match
+from spotlib.material import Bank
 from spotlib.steps import Speed
-from spotlib.training import Bank, Clip
 
 if TYPE_CHECKING:  # any object with these attributes will do
     from spotlib.params import Params

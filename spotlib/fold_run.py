@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from spotlib.clip import Clip
 from spotlib.engine import Engine
 from spotlib.errors import SpotlibError
 from spotlib.intervals import KINDS, Event
-from spotlib.material import Clip, Material
+from spotlib.material import Material
 from spotlib.models import gflop, parameter_count
 from spotlib.protocols import Choice, Rules, author_epoch, author_rules, choose_thresholds, clean_rules
 from spotlib.spotting import FrameScores, SpotRule, spot

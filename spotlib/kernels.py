@@ -9,18 +9,34 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nbclient.exceptions import DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient
-from papermill.engines import NBClientEngine, papermill_engines
 from traitlets.config import Config
 
 from spotlib.progress import log, watched
+
+
+@contextlib.contextmanager
+def _without(name: str) -> Iterator[None]:
+    """What is imported here finds no module ``name``, unless that was imported before."""
+    hidden = sys.modules.setdefault(name, None) is None  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[name]
+
+
+# jsonschema would compile 38 grammars of internet addresses for seconds, which no notebook is checked against
+with _without("rfc3987_syntax"):
+    from nbclient.exceptions import DeadKernelError
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine, papermill_engines
 
 ENGINE = "spotlib"  # the name under which Papermill knows the engine below
 _LONGEST = 60  # letters of a folder's name; behind it come socket names of up to 20, and systems take 103

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from spotlib.checkpoint import Checkpoint
+from spotlib.clip import Clip
 from spotlib.engine import Engine
 from spotlib.errors import SpotlibError
 from spotlib.fold import finished
 from spotlib.fold_run import Arrays, FoldRun
 from spotlib.fold_state import go_on, note
-from spotlib.material import Bank, Clip
+from spotlib.material import Bank
 from spotlib.splits import Fold
 from spotlib.steps import Speed
 

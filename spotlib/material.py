@@ -6,31 +6,14 @@ A batch is an index into a few tensors, with no Python per sample.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 import numpy as np
 import torch
 
+from spotlib.clip import Clip
 from spotlib.errors import SpotlibError
-from spotlib.intervals import Event
 from spotlib.labels import SEGMENT, FrameTargets, frame_targets, segments
-
-
-@dataclass(frozen=True)
-class Clip:
-    """One video as a network sees it: windows (T, K, V, 2) px, valid (T,) bool, and its true events."""
-
-    subject: str
-    name: str
-    fps: float
-    windows: np.ndarray
-    valid: np.ndarray
-    events: tuple[Event, ...]
-
-    @property
-    def n_frames(self) -> int:
-        """T."""
-        return len(self.windows)
 
 
 class Bank:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from spotlib.columns import Column
 from spotlib.faces import FaceChoice, FaceFrame, FaceTracker, to_grey
 from spotlib.flow import CropSpec
 from spotlib.spotting import FrameScores
@@ -109,21 +110,21 @@ def frame_scores(
     ``WindowStream()``). ``options``: those of :func:`frame_results`. Only the logits grow with the video.
     """
     windows = windows or WindowStream()
-    logits: list[np.ndarray] = []
-    whole: list[np.ndarray] = []
+    logits, whole = Column(np.float32, 10), Column(bool)
     waiting: list[np.ndarray] = []
 
     def run(given: tuple[np.ndarray, np.ndarray], *, last: bool = False) -> None:
         waiting.append(given[0])
-        whole.append(given[1])
+        whole.extend(given[1])
         if last or sum(map(len, waiting)) >= BATCH:
             rows = np.concatenate(waiting)
             # full batches but for the last: then it does not matter in which pieces the frames came
             done = len(rows) if last else len(rows) // BATCH * BATCH
-            logits.extend(np.asarray(network(rows[i : min(i + BATCH, done)])) for i in range(0, done, BATCH))
+            for begin in range(0, done, BATCH):
+                logits.extend(network(rows[begin : min(begin + BATCH, done)]))
             waiting[:] = [rows[done:]]
 
     for results in frame_results(frames, crop=windows.crop, **options):
         run(windows.push(results))
     run(windows.finish(), last=True)
-    return FrameScores.from_logits(np.concatenate(logits), np.concatenate(whole))
+    return FrameScores.from_logits(logits.array, whole.array)

@@ -23,10 +23,10 @@ _DISTRIBUTIONS = ("numpy", "scipy", "pandas", "torch", "numba", "opencv-python-h
 _PARSING = threading.Lock()  # Python's parser now and then fails when two threads of Python 3.11 are in it
 
 
-def _essence(source: str) -> str:
+def _essence(source: str, tree: ast.Module | None = None) -> str:
     """``source`` without comments, docstrings and blank lines: what can change a result."""
     lines = source.splitlines()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree or ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if (
@@ -57,15 +57,16 @@ def _read(name: str) -> tuple[str, tuple[str, ...]]:
     path = _module_file(name)
     assert path is not None, name
     source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
     imports: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
         imports.update(n for n in names if n.startswith("spotlib.") and _module_file(n) is not None)
-    return hashlib.sha256(_essence(source).encode()).hexdigest()[:12], tuple(sorted(imports))
+    return hashlib.sha256(_essence(source, tree).encode()).hexdigest()[:12], tuple(sorted(imports))
 
 
 # errors, progress and the like cannot change a number

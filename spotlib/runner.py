@@ -21,6 +21,7 @@ import numpy as np
 
 from spotlib import compiled, store
 from spotlib.claims import BUSY, claim, wait_for
+from spotlib.clip import Clip
 from spotlib.datasets.base import Dataset, Video
 from spotlib.datasets.catalogue import OWN, REAL, conventions, open_dataset
 from spotlib.datasets.conventions import RELEVANT
@@ -43,7 +44,6 @@ from spotlib.progress import log
 from spotlib.provenance import CHECKOUT, code_digest, collect, git_commit, versions
 from spotlib.splits import Fold, make_folds
 from spotlib.swmro import PairMotion, gather, relative_motion
-from spotlib.training import Clip
 from spotlib.units import Unit, window_options
 from spotlib.variants import VARIANTS, get_variant
 

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import nn
 
+from spotlib.clip import Clip
 from spotlib.engine import Engine, network, parameter_groups
 from spotlib.errors import SpotlibError
-from spotlib.material import Bank, Clip, Material
+from spotlib.material import Bank, Material
 from spotlib.models.fast import evaluator
 from spotlib.spotting import FrameScores
 from spotlib.steps import Speed

@@ -40,12 +40,14 @@ def train_all(
     single: list[tuple[Run, Unit, list[str]]] = []
     together: list[tuple[Run, list[Unit], list[str]]] = []
     first = parts[0][0]
-    devices = getattr(first.executor, "devices", find_devices)(first.device)  # those of a cluster are its workers'
+    devices: list[str] = []
     for run, variants in parts:
         todo = run.missing(*variants, retry_failed=run.retry_failed if retry_failed is None else retry_failed)
         todo = [unit for unit in todo if folds is None or unit.fold.index in folds]
         if not todo:
             continue
+        if not devices:  # those of a cluster are its workers'
+            devices = getattr(first.executor, "devices", find_devices)(first.device)
         paths = [str(path) for path in run.features()]
         for unit in todo:
             log.info("%s: computed because %s", unit.name, run.store.why(unit.variant, unit.key))

@@ -16,10 +16,9 @@ from typing import Any
 
 from spotlib.checkpoint import Checkpoint
 from spotlib.claims import BUSY, claim
-from spotlib.fold import run_fold
+from spotlib.clip import Clip
 from spotlib.splits import Fold
 from spotlib.store import RowStore, digest
-from spotlib.training import Clip
 
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 
@@ -72,6 +71,8 @@ def compute(
     ``clips`` gives the videos of some subjects. A failure becomes a row that says so, with a trimmed traceback: one
     fold that cannot be trained does not end a night's work. One that another process is at is left to it (`BUSY`).
     """
+    from spotlib.fold import run_fold  # and with it torch, which who only reads rows can do without
+
     fold, checkpoint = unit.fold, _checkpoint(unit, store)
     with claim(store.path(unit.variant, unit.key)) as mine:
         said = _no_need(unit, store, mine)

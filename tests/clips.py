@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from spotlib.clip import Clip
 from spotlib.intervals import Event, Kind
-from spotlib.training import Clip
 
 
 def planted_clip(subject: str, index: int, *, n_frames: int = 240, size: float = 3.0) -> Clip:

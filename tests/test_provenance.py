@@ -14,9 +14,9 @@ def test_comments_and_docstrings_do_not_count():
 
 def test_follows_imports():
     found = code_digest(["spotlib.fold"])
-    assert {"spotlib.training", "spotlib.losses", "spotlib.matching", "spotlib.intervals"} <= set(found)
+    assert {"spotlib.engine", "spotlib.losses", "spotlib.matching", "spotlib.intervals"} <= set(found)
     assert "spotlib.figures" not in found
-    assert "spotlib.training" not in code_digest(["spotlib.fold"], without=["spotlib.training"])
+    assert "spotlib.engine" not in code_digest(["spotlib.fold"], without=["spotlib.engine"])
 
 
 def test_names_no_machine():

@@ -66,16 +66,16 @@ def test_a_damaged_features_file_is_computed_again(tiny, log):
 
 
 def test_a_failed_fold_is_a_row_and_the_others_go_on(tiny, monkeypatch):
-    import spotlib.units
+    import spotlib.fold
 
-    whole = spotlib.units.run_fold
+    whole = spotlib.fold.run_fold
 
     def broken(train, inner, test, params, **options):
         if test[0].subject in spotted and params.system == "peaks":
             raise ValueError("not a number\nin line two")
         return whole(train, inner, test, params, **options)
 
-    monkeypatch.setattr(spotlib.units, "run_fold", broken)
+    monkeypatch.setattr(spotlib.fold, "run_fold", broken)
     with ThreadPoolExecutor(1) as executor:
         run = tiny()
         run.executor = executor
@@ -85,7 +85,7 @@ def test_a_failed_fold_is_a_row_and_the_others_go_on(tiny, monkeypatch):
         assert rows[0]["error"] == "ValueError: not a number"
         assert "Traceback" in rows[0]["traceback"]
         # mended: tried again, and whole
-        monkeypatch.setattr(spotlib.units, "run_fold", whole)
+        monkeypatch.setattr(spotlib.fold, "run_fold", whole)
         assert [r["status"] for r in run.train("peaks")] == ["done", "done"]
 
 
@@ -137,7 +137,7 @@ def test_errors_name_the_parameter_file(tmp_path):
 def test_the_key_names_who_is_in_the_fold_and_what_computed_it():
     run = open_run("demo", overrides=TINY)
     key = run.key("spotformer", 0)
-    assert {"spotlib.splits", "spotlib.training", "spotlib.swmro"} <= set(key["code"])
+    assert {"spotlib.splits", "spotlib.engine", "spotlib.swmro"} <= set(key["code"])
     assert key["subjects"] != run.key("spotformer", 1)["subjects"]
     assert not {"unknown_onset", "missing_offset", "max_micro"} & set(key["params"])  # other data sets' conventions
     twin = open_run("cas_me2").key("spotformer", 0)["params"]

@@ -14,8 +14,8 @@ import numpy as np
 import torch
 
 from spotlib.bench.common import Spread, in_turns, spread
+from spotlib.clip import Clip
 from spotlib.intervals import Event, Kind
-from spotlib.material import Clip
 
 if TYPE_CHECKING:
     from spotlib.params import Params

@@ -18,12 +18,13 @@ import torch
 from torch import Tensor
 
 from spotlib.bench.common import facts
+from spotlib.clip import Clip
 from spotlib.engine import Engine
 from spotlib.errors import SpotlibError
 from spotlib.intervals import KINDS
 from spotlib.labels import SEGMENT
 from spotlib.losses import contrastive_loss
-from spotlib.material import Bank, Clip, Material
+from spotlib.material import Bank, Material
 from spotlib.models.fast import evaluator
 from spotlib.models.options import loss_options
 from spotlib.steps import Speed

@@ -14,10 +14,11 @@ from spotlib.bench.base import PAPER, BenchParams, by_turns, changed, synthetic_
 from spotlib.bench.common import in_turns, spread
 from spotlib.bench.network_floor import step_floor
 from spotlib.bench.train import repeated
+from spotlib.clip import Clip
 from spotlib.engine import Engine
 from spotlib.labels import SEGMENT
 from spotlib.many_folds import make_engines, run_folds
-from spotlib.material import Bank, Clip, Material
+from spotlib.material import Bank, Material
 from spotlib.models.fast.packed_attention import Backend, Over, Tokens, attention, triton_agrees
 from spotlib.splits import Fold, make_folds
 from spotlib.steps import Speed

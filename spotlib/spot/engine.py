@@ -1,22 +1,23 @@
 """From frames to scores with everything that `spotlib spot` has to know of them, in one pass.
 
 Frames go through the pipeline of `spotlib.pipeline` (tracking in one thread, motion and network in the other); what
-grows with the video is a few numbers per frame: time, scores, and where the face is.
+grows with the video is a few numbers per frame: time, scores, and where the face is (`Analyser.kept_bytes`).
 """
 
 from __future__ import annotations
 
 import contextlib
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from spotlib.columns import Column
 from spotlib.errors import SpotlibError
 from spotlib.faces import FaceChoice, face_box
 from spotlib.intervals import Event, Kind
 from spotlib.pipeline import BATCH, frame_results
+from spotlib.spot.moved import Moved
 from spotlib.spot.online import Candidates
 from spotlib.spot.regions import WindowMemory, moved_most
 from spotlib.spot.source import Timed
@@ -31,7 +32,7 @@ Rules = Mapping[Kind, SpotRule]
 
 @dataclass(frozen=True)
 class Analysis:
-    """What one pass over a video gives.
+    """What one pass over a video gives; the arrays are not to be written to.
 
     Args:
         seconds: (T,) float64, the true time of each frame.
@@ -87,18 +88,16 @@ class Analyser:
     ) -> None:
         self.weights, self.face, self.name, self.batch, self.threads = weights, face, name, batch, threads
         self.keep = keep
-        self.seconds, self.numbers = array("d"), array("q")
+        self.seconds, self.numbers = Column(np.float64), Column(np.int64)
         self._windows = weights.window_stream(name)
         self._network = weights.scorer()
-        self._faces: list[np.ndarray] = []
-        self._quality: list[np.ndarray] = []
-        self._probabilities: list[np.ndarray] = []
-        self._valid: list[np.ndarray] = []
+        self._faces, self._quality = Column(np.float32, len(FACE_COLUMNS)), Column(np.float16)
+        self._probabilities, self._valid = Column(np.float32, 10), Column(bool)
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         self._candidates = {kind: Candidates(rule) for kind, rule in rules.items()}
         longest = max((rule.k_max for rule in rules.values()), default=0)
         self._memory = WindowMemory(weights.window, reach=2 * longest + 2 * (batch or BATCH))
-        self.moved: dict[tuple[Kind, int, int, int], tuple[str, str]] = {}
+        self.moved = Moved()
 
     def run(self, frames: Iterable[Timed[np.ndarray]]) -> Iterator[FrameScores]:
         """Score ``frames`` (number, seconds, picture); yield the scores of the next frames whenever some are there.
@@ -135,19 +134,19 @@ class Analyser:
 
     def analysis(self) -> Analysis:
         """Everything so far."""
-        nothing = np.empty((0, len(FACE_COLUMNS)), np.float32)
-        quality = np.concatenate([np.empty(0, np.float16), *self._quality])
+        quality = self._quality.array.copy()
         if len(quality) > 1:  # nothing follows the last frame, so nothing can be followed to there
             quality[-1] = quality[-2]
         return Analysis(
-            np.array(self.seconds, np.float64),
-            np.array(self.numbers, np.int64),
-            np.concatenate([np.empty((0, 10), np.float32), *self._probabilities]),
-            np.concatenate([np.empty(0, bool), *self._valid]),
-            np.concatenate([nothing, *self._faces]),
-            quality,
-            self.moved,
-        )
+            self.seconds.array, self.numbers.array, self._probabilities.array, self._valid.array, self._faces.array,
+            quality, self.moved,
+        )  # fmt: skip
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that grow with the video: 87 a frame (16 without ``keep``) and 16 a proposal."""
+        columns = (self.seconds, self.numbers, self._probabilities, self._valid, self._faces, self._quality)
+        return sum(column.nbytes for column in columns) + self.moved.nbytes
 
     def _pictures(self, frames: Iterable[Timed[np.ndarray]]) -> Iterator[np.ndarray]:
         for number, seconds, picture in frames:
@@ -158,10 +157,9 @@ class Analyser:
     def _note(self, results: Sequence[FrameResult]) -> None:
         if not self.keep:
             return
-        self._faces.append(np.stack([_face(result.landmarks) for result in results]))
+        self._faces.extend(np.stack([_face(result.landmarks) for result in results]))
         # motion over one frame: what is lost there is lost in all longer ones
-        quality = [result.motion.quality[1:2].mean() for result in results]
-        self._quality.append(np.array(quality, np.float16))
+        self._quality.extend([result.motion.quality[1:2].mean() for result in results])
 
     def _take(self, given: tuple[np.ndarray, np.ndarray]) -> None:
         if len(given[0]):
@@ -182,8 +180,8 @@ class Analyser:
             part = slice(begin, min(begin + batch, done))
             scores = FrameScores.from_logits(self._network(windows[part]), whole[part])
             if self.keep:
-                self._probabilities.append(scores.probabilities)
-                self._valid.append(whole[part])
+                self._probabilities.extend(scores.probabilities)
+                self._valid.extend(whole[part])
             self._memory.push(windows[part], whole[part])
             for kind, of_kind in self._candidates.items():
                 self._look(kind, of_kind.push(*scores.of(kind)))
@@ -191,10 +189,10 @@ class Analyser:
         return given
 
     def _look(self, kind: Kind, found: Proposals) -> None:
-        for onset, apex, offset in found.frames.tolist():
+        for onset, apex, offset in sorted(found.frames.tolist(), key=lambda frames: frames[1]):
             motion = self._memory.motion(onset, apex)
             if motion is not None:
-                self.moved[kind, onset, apex, offset] = moved_most(motion, self.weights.window["nodes"])
+                self.moved.note(kind, onset, apex, offset, moved_most(motion, self.weights.window["nodes"]))
 
 
 def analyse(
