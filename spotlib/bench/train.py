@@ -170,7 +170,7 @@ def cpu_parts(rates: Callable[[], Mapping[str, float]], *, rounds: int, quick: b
     axes = {f"growth, {a}": functools.partial(step_growth, a, quick=quick) for a in ("dim", "window", "nodes")}
     return {
         "step": lambda: cpu_step(step, rounds=rounds, rates=rates()),
-        "step of the demo": lambda: cpu_step(replace(DEMO, segments_per_batch=5), rounds=rounds),
+        "step of the demo": lambda: cpu_step(replace(DEMO, segments_per_batch=4), rounds=rounds),
         "loss curves": lambda: cpu_curves(curve, steps=10 if quick else 40),
         "repeat": lambda: repeated(material_of(small), small, Speed()),
         "determinism": lambda: cost_of_determinism(few, rounds=rounds),
