@@ -188,19 +188,20 @@ def test_what_the_model_card_says_is_what_was_measured() -> None:
     measured = json.loads((CHECKOUT / "docs" / "real_faces.json").read_text(encoding="utf-8"))
     floor = default_score(measured, Kind.MICRO)
 
-    def found(clips: list) -> tuple[int, int]:
+    def found(clips: list, size: float = TARGET) -> tuple[int, int]:
         counts = [recall(clip, least_score(clip, Kind.MICRO, 2.0, floor=floor)) for clip in clips]
-        return pooled(counts)[TARGET]
+        return pooled(counts)[size]
 
     rendered = [clip for clip in measured["clips"].values() if clip["synthetic"]]
     real = [clip for clip in measured["clips"].values() if not clip["synthetic"]]
-    assert found(real) == (0, 38)
-    assert found(rendered) == (6, 12)
+    assert (found(real), found(real, 0.0)) == ((6, 38), (3, 38))
+    assert (found(rendered), found(rendered, 0.0)) == ((6, 12), (0, 12))
     rates = [round(alarms(clip, Kind.MICRO, floor, where="as_is")) for clip in real]
-    assert (min(rates), max(rates)) == (9, 28)
+    assert (min(rates), max(rates)) == (15, 28)
     card = (CHECKOUT / "spotlib" / "spot" / "assets" / "MODEL_CARD.md").read_text(encoding="utf-8")
-    said = (
-        "none of 38 was found as a micro-expression (a man smiled, a woman wept and laughed), and 6 of 12 on a rendered"
-    )
-    assert said in card
-    assert "there were 9 to 28 false micro alarms a minute" in card
+    assert "6 of 38 were found as a micro-expression, and 3 of 38 where nothing was put in" in card
+    assert "6 of 12 on a rendered face, where chance finds none" in card
+    assert "there were 15 to 28 false micro alarms a minute" in card
+    from spotlib.spot import load_weights
+
+    assert measured["weights"] == load_weights().label

@@ -12,14 +12,15 @@ import pytest
 import torch
 
 from spotlib.bench.base import synthetic_clips
+from spotlib.clip import Clip
 from spotlib.errors import SpotlibError
-from spotlib.intervals import Kind
-from spotlib.material import Clip
+from spotlib.intervals import Event, Kind
 from spotlib.params import make_params
 from spotlib.rows import events_of
 from spotlib.spot import export as module
 from spotlib.spot.export import check_device, choose_inner, export, joined, measured_by_rows, train_weights
 from spotlib.spot.weights import load_weights
+from spotlib.spotting import FrameScores, SpotRule
 from tests.conftest import TINY
 
 
@@ -80,6 +81,32 @@ def test_same_seed_same_weights_and_a_file_with_a_card(clips, tmp_path) -> None:
     assert load_weights(path).rules == one.rules
     assert text.read_text(encoding="utf-8").startswith("# mine")
     assert "real people" in text.read_text(encoding="utf-8")
+
+
+def test_the_least_score_can_be_set_for_few_false_alarms(clips) -> None:
+    as_best = train_weights(clips, params(), synthetic=True)
+    loose, strict = (train_weights(clips, params(), synthetic=True, micro_alarms=n) for n in (1e6, 0.0))
+    assert loose.rules == as_best.rules
+    assert loose.measured == as_best.measured
+    assert strict.rules[Kind.MACRO] == as_best.rules[Kind.MACRO]
+    assert strict.rules[Kind.MICRO].min_score >= as_best.rules[Kind.MICRO].min_score
+    alarms = strict.measured["false alarms per minute of the same people"]
+    assert alarms["micro"] == 0
+    assert alarms["macro"] == as_best.measured["false alarms per minute of the same people"]["macro"]
+
+
+def test_the_count_of_false_alarms_by_hand() -> None:
+    # around frame 20 a true one, then three false ones, each with a lower score
+    scores = np.zeros((1800, 10), np.float32)
+    for apex, height in ((20, 0.9), (60, 0.8), (100, 0.7), (140, 0.6)):
+        scores[apex, 6] = height
+        scores[apex - 4, 0] = scores[apex + 4, 1] = 1.0
+    rule = SpotRule(k_min=2, k_max=8, threshold=0.5, max_per_video=None)
+    videos = [(FrameScores(scores), 30.0, [Event(Kind.MICRO, 16, 20, 24)])]  # one minute
+    for allowed, least in ((0, 0.8), (1, 0.7), (2, 0.6)):
+        found = module._quiet(videos, rule, allowed)
+        assert float(np.float32(least)) < found < least + 2e-6
+    assert module._quiet(videos, rule, 3) == 0.0
 
 
 def test_data_sets_together() -> None:

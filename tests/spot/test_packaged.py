@@ -1,0 +1,62 @@
+"""How the packaged weights are made, on a very short video."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from spotlib.datasets.twin import TwinVideo
+from spotlib.datasets.varied import varied_spec
+from spotlib.params import make_params
+from spotlib.spot import packaged as module
+from spotlib.spot.packaged import PARAMS, copies, features, main
+from spotlib.spot.weights import WINDOW_NAMES, load_weights
+
+
+@pytest.fixture(scope="module")
+def video() -> TwinVideo:
+    spec = dataclasses.replace(
+        varied_spec(1, 0, 0), seconds=4.0, size=(240, 320), micro_per_video=(1, 1), macro_per_video=(0, 0), max_length=1
+    )
+    return TwinVideo(spec, 1, 0, 0)
+
+
+def test_a_video_becomes_many(video, tmp_path, monkeypatch) -> None:
+    (path,) = features([video], tmp_path / "kept", workers=1)
+    before = path.stat().st_mtime_ns
+    monkeypatch.setattr(module, "extract", lambda *a, **k: pytest.fail("tracked again"))
+    assert features([video], tmp_path / "kept", workers=1) == [path]
+    assert path.stat().st_mtime_ns == before
+    params = make_params(PARAMS)
+    found = copies(video, path, params, count=2)
+    assert len({clip.name for clip in found}) == 3
+    assert {clip.subject for clip in found} == {video.subject}  # all of them choose, or none does
+    assert found[0].events == video.events
+    for clip in found:
+        assert clip.windows.shape == (120, 17, 10, 2)
+        assert clip.windows.dtype == np.float16
+        assert np.isfinite(clip.windows).all()
+    assert not np.array_equal(found[0].windows, found[1].windows)
+    assert not np.array_equal(found[1].windows, found[2].windows)
+    again = copies(video, path, params, count=1)[1]
+    np.testing.assert_array_equal(again.windows, found[1].windows)
+    assert again.events == found[1].events
+
+
+def test_the_packaged_weights_are_of_these_parameters() -> None:
+    weights, params = load_weights(), make_params(PARAMS)
+    assert dict(weights.window) == {name: getattr(params, name) for name in WINDOW_NAMES}
+    assert (weights.model["dim"], weights.model["heads"]) == (params.dim, params.heads)
+    assert weights.synthetic
+
+
+def test_bad_input_is_one_line(tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit) as told:
+        main(["--folder", str(tmp_path), "--out", str(tmp_path / "a.safetensors"), "--device", "tpu7"])
+    assert "--device tpu7: not usable here" in str(told.value)
+    assert "\n" not in str(told.value)
+    with pytest.raises(SystemExit):
+        main(["--folder", str(tmp_path)])
+    assert "--out" in capsys.readouterr().err
