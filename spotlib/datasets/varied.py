@@ -1,6 +1,6 @@
 """Rendered people as different as real videos are, whose micro- and macro-expressions differ in time alone.
 
-The packaged weights are trained on them. In the twins the kinds also differ in size and action units, as annotated
+`spotlib.spot.restless` trains on them. In the twins the kinds also differ in size and action units, as annotated
 data sets do, and a network takes these for the difference. Here both kinds show the same action units, sizes overlap
 widely, and every video has its own camera, head motion and share of talking.
 """

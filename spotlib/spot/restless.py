@@ -1,8 +1,8 @@
-"""How the packaged weights are made: rendered people of all kinds, their motion changed in some ways, one training.
+"""Weights for restless faces: rendered people of all kinds, their motion changed in some ways, one training.
 
-``python -m spotlib.spot.packaged --folder DIR --out spotlib.safetensors`` renders and tracks people (20 ms a frame and
+``python -m spotlib.spot.restless --folder DIR --out spotlib.safetensors`` renders and tracks people (20 ms a frame and
 core; what is in the folder stays), makes windows of every video as it is and of changed copies of it, and trains on
-the CPU or a GPU.
+the CPU or a GPU. What came of it on a CPU, and why the packaged weights are others: docs/real_faces.md.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def copies(video: TwinVideo, path: Path, params: Params, *, count: int = COPIES)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Make features, train, and write weights with their card."""
-    parser = argparse.ArgumentParser(prog="python -m spotlib.spot.packaged", description=main.__doc__)
+    parser = argparse.ArgumentParser(prog="python -m spotlib.spot.restless", description=main.__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="where tracked motion is kept (4 kB a frame)")
     parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
     parser.add_argument("--people", type=int, default=PEOPLE, help=f"rendered people ({PEOPLE})")

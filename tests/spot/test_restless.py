@@ -1,4 +1,4 @@
-"""How the packaged weights are made, on a very short video."""
+"""Training for restless faces, on a very short video."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 from spotlib.datasets.twin import TwinVideo
 from spotlib.datasets.varied import varied_spec
 from spotlib.params import make_params
-from spotlib.spot import packaged as module
-from spotlib.spot.packaged import PARAMS, copies, features, main
-from spotlib.spot.weights import WINDOW_NAMES, load_weights
+from spotlib.spot import restless as module
+from spotlib.spot.restless import PARAMS, copies, features, main
 
 
 @pytest.fixture(scope="module")
@@ -43,13 +42,6 @@ def test_a_video_becomes_many(video, tmp_path, monkeypatch) -> None:
     again = copies(video, path, params, count=1)[1]
     np.testing.assert_array_equal(again.windows, found[1].windows)
     assert again.events == found[1].events
-
-
-def test_the_packaged_weights_are_of_these_parameters() -> None:
-    weights, params = load_weights(), make_params(PARAMS)
-    assert dict(weights.window) == {name: getattr(params, name) for name in WINDOW_NAMES}
-    assert (weights.model["dim"], weights.model["heads"]) == (params.dim, params.heads)
-    assert weights.synthetic
 
 
 def test_bad_input_is_one_line(tmp_path, capsys) -> None:
