@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,8 +26,10 @@ def undisturbed(features, tmp_path_factory) -> World:
 
 
 @pytest.fixture
-def world(features, tmp_path) -> World:
-    return World(tmp_path, features)
+def world(features, tmp_path) -> Iterator[World]:
+    made = World(tmp_path, features)
+    yield made
+    made.end()
 
 
 @pytest.fixture

@@ -26,7 +26,9 @@ class Workbook(World):
 
 @pytest.fixture
 def workbook(features, tmp_path):
-    return Workbook(tmp_path, features)
+    made = Workbook(tmp_path, features)
+    yield made
+    made.end()
 
 
 def _kernel(pid: int) -> int:

@@ -36,6 +36,7 @@ class World:
 
     def __init__(self, folder: Path, features: Path | None = None, *, params: dict[str, Any] | None = None) -> None:
         self.folder = folder
+        self.started: list[Process] = []
         folder.mkdir(parents=True, exist_ok=True)
         self.results = folder / "results"
         self.study = folder / "small.yaml"
@@ -55,7 +56,14 @@ class World:
 
     def start(self, *more: str, before: Sequence[str] = (), **environment: str) -> Process:
         """The command under way; ``before``: what starts it."""
-        return Process([*before, *self.command(*more)], self.folder / "said", **environment)
+        self.started.append(Process([*before, *self.command(*more)], self.folder / "said", **environment))
+        return self.started[-1]
+
+    def end(self) -> None:
+        """Nothing that a failed test has started may disturb the next one."""
+        for process in self.started:
+            if process.process.poll() is None:
+                process.end()
 
     def run(self, *more: str, **environment: str) -> str:
         """The command to its good end; what it said."""
