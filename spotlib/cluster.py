@@ -211,8 +211,10 @@ class ClusterExecutor(Executor):
 
 def _listen(on: bool) -> None:
     """Whether the messages of Dask and of what it runs on are shown."""
-    for name in ("distributed", "tornado.application", "asyncio"):
-        logging.getLogger(name).disabled = not on
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        # each by itself: what a logger says reaches the handlers above it, whether these loggers are disabled or not
+        if name.partition(".")[0] in ("distributed", "tornado", "asyncio") and isinstance(logger, logging.Logger):
+            logger.disabled = not on
 
 
 def identity(*, threads: int | None = None) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class Process:
             self._begin = file.tell()
             self.process = subprocess.Popen(
                 command, stdout=file, stderr=file, stdin=subprocess.DEVNULL, env=env, cwd=cwd,
-                start_new_session=True,
+                start_new_session=True, preexec_fn=_heed_ctrl_c,
             )  # fmt: skip
 
     @property
@@ -135,6 +135,11 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.process.wait()
+
+
+def _heed_ctrl_c() -> None:
+    """Whoever runs the tests in the background of a shell ignores it, and so would all that is started."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def until(ready: Callable[[], Any], seconds: float = 200, *, also: Process | None = None) -> Any:
