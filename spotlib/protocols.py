@@ -80,17 +80,22 @@ def choose_thresholds(
         cuts = [0.0] + [(a + b) / 2 for a, b in itertools.pairwise(levels)]
         cuts = [cuts[i] for i in sorted({round(x) for x in np.linspace(0, len(cuts) - 1, 60)})]
         rows = [_count(spotted, cut, iou) for cut in cuts]
-        values = [_f1(row) for row in rows]
+        values = [f1_of(row) for row in rows]
         best = [i for i, value in enumerate(values) if value >= max(values) - 1e-12]
         i = best[len(best) // 2]
         chosen[kind] = replace(rule, min_score=round(cuts[i], 6))
         f1[str(kind)] = values[i]
         totals += rows[i]
-    f1["overall"] = _f1(totals)
+    f1["overall"] = f1_of(totals)
     return Choice(chosen, f1)
 
 
-def _f1(counts: Sequence[int] | np.ndarray) -> float:
+def f1_of(counts: Sequence[int] | np.ndarray) -> float:
+    """F1 of (hits, found events, true events); 0 without any event.
+
+    >>> f1_of((1, 2, 2))
+    0.5
+    """
     hits, found, truths = counts
     return float(2 * hits / (found + truths)) if found + truths else 0.0
 

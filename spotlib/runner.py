@@ -181,9 +181,10 @@ class Run:
             paths[0].parent.mkdir(parents=True, exist_ok=True)
             begin = time.monotonic()
             frames = [self.dataset.videos[i].n_frames for i in missing]
+            shared = not self.root and self.params.extractor == "lk"  # both rendering and tracking are compiled
             outcomes = run_jobs(
                 _extract_job,
-                [(*self.recipe(), i, str(paths[i]), bool(at % 2)) for at, i in enumerate(missing)],
+                [(*self.recipe(), i, str(paths[i]), shared and at % 2 == 1) for at, i in enumerate(missing)],
                 desc="track" if self.root else "render and track",
                 unit="frames",
                 weights=frames,

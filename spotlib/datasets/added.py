@@ -51,13 +51,12 @@ STILL = 0.15
 SEEN, CLEAR = 3.0, 4.5
 SEEN_MACRO = 8.0
 _HEAD = [POINT_NAMES.index("29"), POINT_NAMES.index("30")]  # METHOD's nose tip
-_APART = 0.35  # s between two micro-expressions
+_APART = 0.35  # s between two expressions of a kind
 
 
 def with_path(motion: PairMotion, path: np.ndarray) -> PairMotion:
     """``motion`` with ``path`` (T, P, 2), px of the crop, on top."""
-    flow, head = motion.flow.astype(np.float32), motion.head.astype(np.float32)
-    flow, head = flow.copy(), head.copy()
+    flow, head = motion.flow.astype(np.float32), motion.head.astype(np.float32)  # copies, whatever they were
     for gap in range(1, motion.max_gap + 1):
         step = (path[gap:] - path[:-gap]).astype(np.float32)
         flow[:-gap, gap] += step
@@ -72,6 +71,23 @@ def ocular(motion: PairMotion) -> float:
     return float(np.nanmedian(px * motion.crop.size / (motion.box[:, 2] - motion.box[:, 0])))
 
 
+class _Room:
+    """Frames in which expressions of a kind may lie: some way from those in ``busy``, and from each other."""
+
+    def __init__(self, kind: Kind, busy: Sequence[Event], *, n_frames: int, fps: float) -> None:
+        self._gap = round(_APART * fps)
+        self._taken = np.zeros(n_frames, bool)
+        for event in busy:
+            if event.kind is kind:
+                self.take(event.onset, event.length)
+
+    def free(self, onset: int, length: int) -> bool:
+        return not self._taken[onset : onset + length].any()
+
+    def take(self, onset: int, length: int) -> None:
+        self._taken[max(0, onset - self._gap) : onset + length + self._gap] = True
+
+
 def movements(
     rng: np.random.Generator,
     spec: TwinSpec,
@@ -84,23 +100,19 @@ def movements(
     least: float = LEAST,
 ) -> list[Expression]:
     """At most ``count`` micro-expressions away from the micro-expressions in ``busy``, the nodes seeing ``least``."""
-    gap = round(_APART * fps)
-    taken = np.zeros(n_frames, bool)
-    for event in busy:
-        if event.kind is Kind.MICRO:
-            taken[max(0, event.onset - gap) : event.offset + gap + 1] = True
+    room = _Room(Kind.MICRO, busy, n_frames=n_frames, fps=fps)
     found: list[Expression] = []
     for _ in range(4 * count):
         if len(found) == count:
             break
         length = max(5, round(draw_length(rng, spec.statistics.micro_lengths) * fps / 30))
         onset = int(rng.integers(4, n_frames - length - 4))
-        if taken[onset : onset + length].any():
+        if not room.free(onset, length):
             continue
         apex = onset + int(np.clip(round(length * rng.normal(0.43, 0.08)), 1, length - 2))
         shown = _cast(rng, spec, field, (onset, apex, onset + length - 1), least)
         if shown is not None:
-            taken[max(0, onset - gap) : onset + length + gap] = True
+            room.take(onset, length)
             found.append(shown)
     return found
 
@@ -143,11 +155,7 @@ def large(
 
     They may be larger than a rendered face can show, rise and fall at speeds of their own, and go on over anything.
     """
-    gap = round(_APART * fps)
-    taken = np.zeros(n_frames, bool)
-    for event in busy:
-        if event.kind is Kind.MACRO:
-            taken[max(0, event.onset - gap) : event.offset + gap + 1] = True
+    room = _Room(Kind.MACRO, busy, n_frames=n_frames, fps=fps)
     found: list[Event] = []
     path = np.zeros((n_frames, len(POINT_NAMES), 2))
     for _ in range(4 * count):
@@ -163,13 +171,13 @@ def large(
         weights = field.scaled(weights, float(np.exp(rng.uniform(*np.log(MACRO_SIZES)))))
         apex = onset + int(np.clip(round(length * rng.normal(0.4, 0.1)), 1, length - 2))
         rise, fall = rng.uniform(*RISE, 2) * fps
-        if taken[onset : onset + length].any() or onset + length > n_frames - 2 or field.peak(weights, NODES) < least:
+        if onset + length > n_frames - 2 or not room.free(onset, length) or field.peak(weights, NODES) < least:
             continue
-        taken[max(0, onset - gap) : onset + length + gap] = True
+        room.take(onset, length)
         curve = event_curve(
             onset, apex, onset + length - 1, n_frames, longest_rise=rise, longest_fall=fall, sag=rng.uniform(0.05, 0.4)
         )
-        path += curve[:, None, None] * point_positions(field.displacement(weights))
+        path += _drawn(field, weights, curve)
         found.append(Event(Kind.MACRO, onset, apex, onset + length - 1, aus))
     return found, path
 
@@ -181,8 +189,13 @@ def path_of(shown: Sequence[Expression], field: LandmarkField, n_frames: int) ->
         event = one.event
         apex = event.apex if event.apex is not None else (event.onset + event.offset) // 2
         curve = event_curve(event.onset, apex, event.offset, n_frames)
-        path += curve[:, None, None] * point_positions(field.displacement(one.weights))
+        path += _drawn(field, one.weights, curve)
     return path
+
+
+def _drawn(field: LandmarkField, weights: np.ndarray, curve: np.ndarray) -> np.ndarray:
+    """Path (n_frames, P, 2), IOD, of face units that follow ``curve`` (n_frames,)."""
+    return curve[:, None, None] * point_positions(field.displacement(weights))
 
 
 def unrest(rng: np.random.Generator, places: np.ndarray, *, n_frames: int, fps: float, step: float) -> np.ndarray:

@@ -28,7 +28,7 @@ from spotlib.intervals import KINDS, Kind
 from spotlib.matching import match
 from spotlib.material import Bank
 from spotlib.models import model_options
-from spotlib.protocols import Choice, Rules, choose_thresholds
+from spotlib.protocols import Choice, Rules, choose_thresholds, f1_of
 from spotlib.spot.card import card
 from spotlib.spot.weights import WINDOW_NAMES, Weights, halved, save_weights
 from spotlib.spotting import FrameScores, SpotRule, spot
@@ -197,12 +197,8 @@ def _counts(videos: Sequence[tuple[FrameScores, float, Any]], rules: Rules) -> d
 
 def _with_rules(videos: Sequence[tuple[FrameScores, float, Any]], rules: Rules) -> Choice:
     counts = _counts(videos, rules)
-    of_all = tuple(map(sum, zip(*counts.values(), strict=True)))
-    f1 = {
-        name: 2 * h / max(1, f + t)
-        for name, (h, f, t) in [*((str(k), c) for k, c in counts.items()), ("overall", of_all)]
-    }
-    return Choice(rules, f1)
+    of_all = [sum(part) for part in zip(*counts.values(), strict=True)]
+    return Choice(rules, {**{str(kind): f1_of(of_kind) for kind, of_kind in counts.items()}, "overall": f1_of(of_all)})
 
 
 def _false_alarms(videos: Sequence[tuple[FrameScores, float, Any]], choice: Choice) -> dict[str, Any]:

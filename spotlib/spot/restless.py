@@ -73,16 +73,16 @@ def _extract_job(video: TwinVideo, path: str, beat: Callable[[float, float], Non
 
 def copies(video: TwinVideo, path: Path, params: Params, *, count: int = COPIES) -> list[Clip]:
     """The video as windows, and ``count`` changed copies of it."""
-    found = []
+    tracked, found = load_features(path), []
     for number in range(count + 1):
-        motion, events = load_features(path), seen(video)
+        motion, events = tracked, seen(video)
         if number:
-            motion, events = changed(motion, video, np.random.default_rng([video.person, video.number, number, 9]))
+            motion, events = changed(tracked, video, np.random.default_rng([video.person, video.number, number, 9]))
         relative = relative_motion(motion, layout=params.nodes, head=params.head_motion)
         name = f"{video.name}/{number}"
         windows, valid = gather(relative, **window_options(params), name=name)
         windows = np.nan_to_num(windows).astype(np.float16)
-        found.append(Clip(video.subject, name, video.fps, windows, valid, tuple(events)))
+        found.append(Clip(video.subject, name, video.fps, windows, valid, events))
     return found
 
 
