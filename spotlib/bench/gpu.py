@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import torch
 
+from spotlib.bench.anew import compiled_anew
 from spotlib.bench.base import PAPER, BenchParams, by_turns, changed, synthetic_clips, wait_for
 from spotlib.bench.common import in_turns, spread
 from spotlib.bench.network_floor import step_floor
@@ -308,6 +309,8 @@ def gpu_parts(
         "ways": lambda: training(material(), chosen, rounds=rounds, rates=rates()),
         "attention": lambda: attention_ways(device),
         "repeat": after_reset(lambda: repeated(material(), PAPER, best)),
+        "compiled anew": lambda: compiled_anew(device),
+        "compiled anew, not deterministic": lambda: compiled_anew(device, deterministic=False),
         "folds side by side": after_reset(lambda: side_by_side(material(), best, rounds=rounds)),
         **{f"loso, {n} at once": functools.partial(of_loso, n) for n in counts},
         "profile": after_reset(lambda: profile(material(), best)),

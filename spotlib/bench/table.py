@@ -195,8 +195,11 @@ def _determinism(known: Measured) -> str:
         if ways:
             unit, seconds = "ms", {k: ways[n]["ms_per_step"] for k, n in (("on", best), ("off", free)) if n in ways}
         if repeat or seconds:
-            lines.append([on, same, spread(seconds.get("on"), unit), spread(seconds.get("off"), unit)])
-    head = ["device", "same weights from the same seed, bit for bit", "a step with `deterministic`", "without"]
+            anew = known("train", "compiled anew", device=device)
+            again = NONE if anew is None else ("yes" if anew["same_weights"] else "NO")
+            lines.append([on, same, again, spread(seconds.get("on"), unit), spread(seconds.get("off"), unit)])
+    head = ["device", "same weights from the same seed, bit for bit, in one process",
+            "in two that compile each for itself", "a step with `deterministic`", "without"]  # fmt: skip
     return markdown(head, lines) if lines else ""
 
 
