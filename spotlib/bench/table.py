@@ -191,9 +191,12 @@ def _determinism(known: Measured) -> str:
         cost = known("train", "determinism", device=device)
         ways = gpu_ways(known) if device == "gpu" else {}
         unit, seconds = "s", cost["seconds"] if cost else {}
-        best, free = "bf16 compiled graph", "bf16 compiled graph, not deterministic"
-        if ways:
-            unit, seconds = "ms", {k: ways[n]["ms_per_step"] for k, n in (("on", best), ("off", free)) if n in ways}
+        pair = {"on": "bf16 compiled graph", "off": "bf16 compiled graph, not deterministic"}
+        if set(pair.values()) <= set(ways) or (ways and not seconds):
+            unit, seconds = "ms", {k: ways[name]["ms_per_step"] for k, name in pair.items() if name in ways}
+        elif device == "gpu":
+            unit = "ms"
+            seconds = {k: {n: v if n == "n" else 1e3 * v for n, v in of.items()} for k, of in seconds.items()}
         if repeat or seconds:
             anew = known("train", "compiled anew", device=device)
             again = NONE if anew is None else ("yes" if anew["same_weights"] else "NO")
