@@ -1,6 +1,7 @@
 """A second look at the events only: pictures of the face at onset, apex and offset, a magnified loop, and arrows.
 
-The video is read once more, in order, and no further than the last event; of each event a few small pictures are held.
+The video is read once more, in order, from the last key frame before an event that is far from the one before, and no
+further than the last event; of each event a few small pictures are held.
 """
 
 from __future__ import annotations
@@ -65,7 +66,10 @@ def moments(footage: Footage, analysis: Analysis, events: Sequence[Event], *, la
     frame_of: dict[int, list[int]] = {}  # one picture of the source may stand for several frames
     for frame in wanted:
         frame_of.setdefault(int(analysis.numbers[frame]), []).append(frame)
-    for number, picture in footage.pictures(frame_of):
+    seconds = None
+    if bool((np.diff(analysis.seconds) > 0).all()):
+        seconds = {number: float(analysis.seconds[frames[0]]) for number, frames in frame_of.items()}
+    for number, picture in footage.pictures(frame_of, seconds):
         for frame in sorted(frame_of[number]):
             for i in wanted[frame]:
                 one = open_[i]

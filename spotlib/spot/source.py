@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from spotlib.errors import SpotlibError
-from spotlib.video import OFF_BEAT_SHARE, ImageFolder, VideoFile, open_container, read_image, video_stream
+from spotlib.video import MAX_PIXELS, OFF_BEAT_SHARE, ImageFolder, VideoFile, open_container, read_image, video_stream
 
 T = TypeVar("T")
 
@@ -31,6 +31,11 @@ _HDR = {16: "PQ", 18: "HLG"}
 
 #: how the comment begins of files that spotlib itself rendered (spotlib.tables.caption)
 RENDERED = "SYNTHETIC DATA"
+
+#: frames that are rather decoded than jumped over: about as many lie between key frames
+FAR = 300
+#: s: of one frame when it is read twice
+SAME = 1e-6
 
 Timed = tuple[int, float, T]  # number in the source, seconds, the frame
 
@@ -177,17 +182,20 @@ class Footage:
         """Number in the source, seconds, and (H, W) uint8 brightness of the frames taken."""
         return taken(_rising(self._source.frames(format="grey")), self.rate)
 
-    def pictures(self, numbers: Iterable[int]) -> Iterator[tuple[int, np.ndarray]]:
-        """(H, W, 3) uint8 RGB of the frames with some numbers in the source, in order; reads no further than needed."""
+    def pictures(
+        self, numbers: Iterable[int], seconds: Mapping[int, float] | None = None
+    ) -> Iterator[tuple[int, np.ndarray]]:
+        """(H, W, 3) uint8 RGB of the frames with some numbers in the source, in order; reads no further than needed.
+
+        seconds: of all these numbers, as `frames` gave them, where no two frames have the same. With them a file is not
+        read where nothing is wanted for long.
+        """
         wanted = sorted(set(numbers))
-        left = iter(wanted)
-        following = next(left, None)
-        for number, make in self._lazily():
-            if following is None:
-                return
-            if number == following:
+        if seconds is not None and isinstance(self._source, _OwnBeat):
+            for number, make in self._source.some([(number, seconds[number]) for number in wanted]):
                 yield number, make()
-                following = next(left, None)
+            return
+        yield from ((number, make()) for number, make in _of(wanted, self._lazily()))
 
     def _lazily(self) -> Iterator[tuple[int, Any]]:
         """Number of each frame, and what makes its picture."""
@@ -198,6 +206,20 @@ class Footage:
         assert isinstance(source, ImageFolder)
         for number, file in enumerate(source.files):
             yield number, functools.partial(read_image, file, "rgb")
+
+
+def _of(wanted: Iterable[int], frames: Iterable[tuple[int, T]]) -> Iterator[tuple[int, T]]:
+    """Those of the numbered ``frames`` that are wanted, both rising; nothing behind the last one is asked for."""
+    left = iter(wanted)
+    following = next(left, None)
+    if following is None:
+        return
+    for number, frame in frames:
+        if number == following:
+            yield number, frame
+            following = next(left, None)
+            if following is None:
+                return
 
 
 def _rising(frames: Iterable[Timed[T]]) -> Iterator[Timed[T]]:
@@ -234,12 +256,58 @@ class _OwnBeat(VideoFile):
     def lazily(self) -> Iterator[tuple[int, Any]]:
         """Number of each frame, and what makes its upright RGB picture."""
         for number, frame in enumerate(self._raw_frames()):
+            yield number, functools.partial(_upright, frame)
 
-            def make(frame: Any = frame) -> np.ndarray:
-                turns = round(getattr(frame, "rotation", 0) / 90) % 4
-                return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
+    def some(self, wanted: Sequence[tuple[int, float]]) -> Iterator[tuple[int, Any]]:
+        """As `lazily`, of frames with some numbers and seconds, both rising.
 
-            yield number, make
+        What lies between two that are far from each other is not decoded: reading goes on at the last key frame before
+        the next. A file in which a frame does not come back with its own time is read from its beginning instead.
+        """
+        import av
+
+        done = 0
+        try:
+            for number, frame in self._jumping(wanted):
+                yield number, functools.partial(_upright, frame)
+                done += 1
+        except (_Lost, av.error.FFmpegError):
+            yield from _of([number for number, _ in wanted[done:]], self.lazily())
+
+    def _jumping(self, wanted: Sequence[tuple[int, float]]) -> Iterator[tuple[int, Any]]:
+        with open_container(self.path) as container:
+            stream = video_stream(self.path, container)
+            stream.thread_type = "AUTO"
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+            decoded = container.decode(stream)
+            start, last = None, -1
+            for number, seconds in wanted:
+                if start is not None and number - last > FAR:
+                    before = int((start + seconds - SAME) / float(stream.time_base or 1))
+                    container.seek(before, stream=stream, backward=True)
+                    decoded = container.decode(stream)
+                for frame in decoded:
+                    if frame.time is None or frame.is_corrupt:
+                        raise _Lost
+                    start = frame.time if start is None else start
+                    behind = frame.time - start - seconds
+                    if behind > -SAME:
+                        break
+                else:
+                    raise _Lost
+                if behind > SAME:
+                    raise _Lost
+                last = number
+                yield number, frame
+
+
+class _Lost(Exception):
+    """A frame does not come back at its own time."""
+
+
+def _upright(frame: Any) -> np.ndarray:
+    turns = round(getattr(frame, "rotation", 0) / 90) % 4
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
 
 
 def _ordinal(number: int) -> str:

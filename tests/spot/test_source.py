@@ -111,6 +111,37 @@ def test_pictures_are_upright_and_read_no_further_than_needed(tmp_path) -> None:
     assert abs(float(got[0][1].mean()) - float(list(footage.frames())[3][2].mean())) < 4
 
 
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory):
+    return write_file(tmp_path_factory.mktemp("long") / "a.mp4", np.stack([picture(i) for i in range(900)]))
+
+
+def _same(got: list[tuple[int, np.ndarray]], expected: list[tuple[int, np.ndarray]]) -> bool:
+    pairs = zip(got, expected, strict=True)
+    return all(a == b and np.array_equal(p, q) for (a, p), (b, q) in pairs)
+
+
+WANTED = [3, 4, 310, 500, 501, 899]
+
+
+def test_pictures_far_apart_are_jumped_to_and_the_same(long_file, monkeypatch) -> None:
+    footage = Footage(long_file)
+    seconds = {number: at for number, at, _ in footage.frames()}
+    expected = list(footage.pictures(WANTED))
+    assert len({p.tobytes() for _, p in expected}) == len(WANTED)  # else the wrong one could not be told
+    monkeypatch.setattr(type(footage._source), "lazily", lambda self: pytest.fail("read from its beginning"))
+    assert _same(list(footage.pictures(WANTED, seconds)), expected)
+
+
+def test_a_file_that_cannot_be_jumped_in_is_read_from_its_beginning(long_file, monkeypatch) -> None:
+    footage = Footage(long_file)
+    expected = list(footage.pictures(WANTED))
+    off = {number: number / 30 + (0.01 if number > 400 else 0.0) for number in WANTED}
+    assert _same(list(footage.pictures(WANTED, off)), expected)
+    beyond = {number: number / 30 + (60.0 if number > 400 else 0.0) for number in WANTED}
+    assert _same(list(footage.pictures(WANTED, beyond)), expected)
+
+
 def test_a_folder_of_images(tmp_path) -> None:
     folder = write_folder(tmp_path / "images", [f"{i}.png" for i in range(14)])
     footage = Footage(folder, fps=200)
