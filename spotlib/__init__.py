@@ -3,7 +3,7 @@
 >>> import spotlib
 >>> run = spotlib.open_run("demo")
 >>> run
-Run of demo (synthetic twin): 16 subjects, 32 videos, 19200 frames, 4 folds
+Run of demo (synthetic twin): 16 subjects, 32 videos, 19200 frames, 3 folds
 """
 
 from __future__ import annotations
