@@ -38,7 +38,8 @@ def study(
     """Compute the rows of STUDY (files of params/studies) that are missing, then all tables of these studies.
 
     The studies must be about one data set. Rows go into one packed file, rows.jsonl.gz in the data set's results, from
-    which `spotlib run DATASET --tables all --from-rows` makes every table again. The same command goes on where it stopped.
+    which `spotlib run DATASET --tables all --from-rows` makes every table again. The same command goes on where it
+    stopped.
     """
     from spotlib.cluster import scheduler_of
     from spotlib.studies import load_study
