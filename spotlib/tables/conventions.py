@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -36,30 +36,33 @@ def conventions(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int
         " and chosen under its own. No test is made between them."
     )
     title = "The same systems under each ground-truth convention"
-    table = _by_change(rows, title, "Ground truth", note, protocol=protocol, draws=draws, seed=seed)
+    table = _by_change(rows, title, "Ground truth", note, protocol=protocol, draws=draws, seed=seed, in_words=_truth)
     return dataclasses.replace(table, name=f"conventions-{protocol}")
 
 
 def difficulty(rows: Sequence[Row], *, protocol: Protocol = "clean", draws: int = DRAWS, seed: int = SEED) -> Table:
-    """F1 of the same systems on twins of other difficulty (TWIN.md): one line per system and change of the twin."""
+    """F1 of the same systems on twins of other difficulty (docs/evaluation.md): one line per system and change."""
     note = "Every line is another twin: other videos, and people who move otherwise. No test is made between lines."
     title = "The same systems on twins of other difficulty"
-    table = _by_change(rows, title, "Twin", note, protocol=protocol, draws=draws, seed=seed)
+    table = _by_change(rows, title, "Twin", note, protocol=protocol, draws=draws, seed=seed, in_words=_twin)
     return dataclasses.replace(table, name=f"difficulty-{protocol}")
 
 
 def _by_change(
-    rows: Sequence[Row], title: str, header: str, note: str, *, protocol: Protocol, draws: int, seed: int
-) -> Table:
+    rows: Sequence[Row], title: str, header: str, note: str, *, protocol: Protocol, draws: int, seed: int,
+    in_words: Callable[[Sequence[Row], Sequence[str]], str],
+) -> Table:  # fmt: skip
     check(rows)
     names = sorted({name for row in rows for name in row.get("overrides", {})})
     groups: dict[tuple[str, str], list[Row]] = {}
     for variant, own in systems(rows).items():
         for row in own:
             groups.setdefault((variant, canonical(row.get("overrides", {}))), []).append(row)
+    order = list(dict.fromkeys(variant for variant, _ in groups))
+    groups = dict(sorted(groups.items(), key=lambda one: (order.index(one[0][0]), *_place(one[1]))))
     lines, notes = [], [note]
     for (variant, _), own in groups.items():
-        covered, what = coverage(own), _in_words(own, names)
+        covered, what = coverage(own), in_words(own, names)
         lines.append(
             {
                 **stamp(rows, protocol), "variant": variant, "system": label(own), "convention": what,
@@ -83,14 +86,27 @@ def _by_change(
     return Table("changes", text, pd.DataFrame(lines), columns, notes)
 
 
+def _place(rows: Sequence[Row]) -> tuple[int, str, float]:
+    """Where a line stands among those of its system: what is not changed first, then by name and value."""
+    changed = sorted(rows[0].get("overrides", {}).items())
+    value = changed[0][1] if changed else None
+    return len(changed), str([name for name, _ in changed]), value if isinstance(value, (int, float)) else 0.0
+
+
 def _value(rows: Sequence[Row], name: str) -> str:
     for row in rows:
         if name in row.get("overrides", {}):
             return str(row["overrides"][name])
-    return str(parameter(rows, name, "as usual"))
+    value = parameter(rows, name)
+    return "as usual" if value is None else str(value)
 
 
-def _in_words(rows: Sequence[Row], names: Sequence[str]) -> str:
+def _truth(rows: Sequence[Row], names: Sequence[str]) -> str:
     if not names:
         return "the twin's own schedule" if is_synthetic(rows) else "as annotated"
     return ", ".join(f"{name} = {_value(rows, name)}" for name in names)
+
+
+def _twin(rows: Sequence[Row], names: Sequence[str]) -> str:
+    changed = rows[0].get("overrides", {})
+    return ", ".join(f"{name} = {changed[name]}" for name in names if name in changed) or "as usual"

@@ -118,7 +118,7 @@ TABLES: dict[str, Spec] = {
                 tuple(PLAIN if own == MAIN else f"{PLAIN}+{own}"
                       for own in (*of_table("T5")[:2], MAIN, *of_table("T5")[2:])),
                 _plain_ablation, extra=True, labels={PLAIN: "SW-MRO"}),
-    "difficulty": Spec("difficulty of the twin", ("peaks", "spotgcn", MAIN),
+    "difficulty": Spec("difficulty of the twin", ("peaks", "spotgcn", MAIN, "robust_head"),
                        lambda rows, how: difficulty(rows, protocol=how.protocol, draws=how.draws, seed=how.seed),
                        overrides=lambda changed: not changed & CONVENTION_NAMES, extra=True),
 }  # fmt: skip

@@ -263,9 +263,13 @@ def test_difficulty_reads_changed_twins_and_t11_does_not(rows) -> None:
     hard = tag(of(rows, "spotformer", "peaks"), overrides={"head_rotation": 4.0})
     base = of(rows, "spotformer", "peaks")
     table = build("difficulty", base + hard, draws=DRAWS)
-    assert table.frame.convention.tolist()[:3] == ["head_rotation = as usual", "head_rotation = 4.0"] + [
-        "head_rotation = as usual"
-    ]
+    assert table.frame.convention.tolist() == 2 * ["as usual", "head_rotation = 4.0"]
+    assert table.frame.head_rotation.tolist() == 2 * ["as usual", "4.0"]
+    noisy = tag(of(rows, "spotformer"), overrides={"noise": 4.0})
+    harder = tag(of(rows, "spotformer"), overrides={"head_rotation": 11.0})
+    frame = build("difficulty", noisy + harder + hard + base, draws=DRAWS).frame
+    own = frame[frame.variant == "spotformer"].convention.tolist()
+    assert own == ["as usual", "head_rotation = 4.0", "head_rotation = 11.0", "noise = 4.0"]
     assert set(build("T11", base + hard, draws=DRAWS).frame.convention) == {"the twin's own schedule"}
 
 
