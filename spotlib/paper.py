@@ -9,7 +9,7 @@ from typing import Any
 from spotlib.progress import log
 from spotlib.rows import dataset_name
 from spotlib.runner import Run
-from spotlib.tables.registry import SEEDS, build_all, chosen, needs_of, tag
+from spotlib.tables.registry import SEEDS, TABLES, build_all, chosen, needs_of, tag
 from spotlib.tables.table import Table
 from spotlib.training_jobs import train_all
 from spotlib.variants import longest_gap
@@ -65,7 +65,7 @@ def from_rows(path: Path, names: str, folder: Path) -> Path:
 
     Returns the page. Needs no data, features or GPU.
     """
-    from spotlib.report import note, render_page, together
+    from spotlib.report import heading, note, render_page, together
     from spotlib.tables.from_rows import tables_of
     from spotlib.tables.packed import read_packed
 
@@ -73,5 +73,16 @@ def from_rows(path: Path, names: str, folder: Path) -> Path:
     for table in made:
         table.save(folder / "tables")
     rows, _ = read_packed(path)
-    shown = together([*made, *(note(f"{name}: {why}") for name, why in problems.items())])
+    titled = [part for table in made for part in (heading(_title(table.name)), table)]
+    shown = together([*titled, *(note(f"{name}: {why}") for name, why in problems.items())])
     return render_page(shown, folder / "tables.html", title=f"spotlib: tables of the {dataset_name(rows[0])}")
+
+
+def _title(name: str) -> str:
+    """
+    >>> _title("T1-author"), _title("published")
+    ('T1, comparison of systems, author protocol', 'Published')
+    """
+    base, _, protocol = name.partition("-")
+    title = f"{base}, {TABLES[base].title}" if base in TABLES else base.capitalize()
+    return f"{title}, {protocol} protocol" if protocol else title

@@ -36,6 +36,11 @@ def note(text: str) -> Shown:
     return Shown(text, f'<p class="spot-note">{escape.html(text)}</p>')
 
 
+def heading(text: str) -> Shown:
+    """What stands above a part of a page, and in its contents."""
+    return Shown(f"# {text}", f"<h2>{escape.html(text)}</h2>")
+
+
 def together(parts: Sequence[Showable]) -> Shown:
     """Several things as the one value of a cell; a remark if there is none."""
     if not parts:
