@@ -34,12 +34,12 @@ def test_one_command_gives_rows_tables_and_a_packed_file(place, monkeypatch):
     study = load_study(path)
     with pytest.raises(SpotlibError, match="mine: no rows yet"):
         pack_studies([study], results=results)
-    assert run_study(study, seconds=-1, results=results) == 12  # 3 systems x 2 folds x 2 changes, none begun
+    assert run_study(study, seconds=-1, results=results) == 16  # 4 systems x 2 folds x 2 changes, none begun
     monkeypatch.setenv("COLUMNS", "200")
     done = CliRunner().invoke(cli, ["study", str(path), "--results", str(results), "--workers", "2"])
     assert done.exit_code == 0, done.output
     rows, header = read_packed(results / "demo" / "rows.jsonl.gz")
-    assert len(rows) == 12
+    assert len(rows) == 16
     assert {row["status"] for row in rows} == {"done"}
     assert header["tables"] == {"": ["difficulty"]}
     table = (results / "demo" / "tables" / "difficulty.csv").read_text(encoding="utf-8")
