@@ -7,6 +7,7 @@ is possible.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from array import array
@@ -250,10 +251,7 @@ class VideoFile:
         import av
 
         done = 0
-        with open_container(self.path) as container:
-            stream = video_stream(self.path, container)
-            stream.thread_type = "AUTO"
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        with decoding(self.path) as (container, stream):
             size: tuple[int, int] | None = None
             try:
                 for frame in container.decode(stream):
@@ -364,6 +362,21 @@ def _beat(seconds: np.ndarray, n_packets: int, tick: float, rate: float) -> _Bea
     return _Beat(seconds - seconds[0], fps, float(off.mean()), (1 / max(longest, 1e-6), 1 / max(shortest, 1e-6)))
 
 
+@contextlib.contextmanager
+def decoding(path: Path) -> Iterator[tuple[Any, Any]]:
+    """An open container and its video stream, ready to decode whole frames on all cores, none larger than allowed."""
+    with open_container(path) as container:
+        stream = video_stream(path, container)
+        stream.thread_type = "AUTO"
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        yield container, stream
+
+
 def quarter_turns(frame: Any) -> int:
     """Counter-clockwise quarter turns that show the frame upright (display matrix of phone videos)."""
     return round(getattr(frame, "rotation", 0) / 90) % 4
+
+
+def upright(frame: Any) -> np.ndarray:
+    """(H, W, 3) uint8 RGB of a PyAV frame as it is shown."""
+    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns(frame)))

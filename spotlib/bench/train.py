@@ -174,7 +174,7 @@ def cpu_parts(rates: Callable[[], Mapping[str, float]], *, rounds: int, quick: b
         "step of the demo": lambda: cpu_step(replace(DEMO, segments_per_batch=4), rounds=rounds),
         "loss curves": lambda: cpu_curves(curve, steps=10 if quick else 40),
         "repeat": lambda: repeated(material_of(small), small, Speed()),
-        "compiled anew": lambda: compiled_anew(CPU, steps=2),
+        "compiled anew": lambda: compiled_anew(CPU, steps=1 if quick else 2),
         "determinism": lambda: cost_of_determinism(few, rounds=rounds),
         **axes,
         "growth, subjects": lambda: subjects_growth((4, 8) if quick else (4, 8, 16)),

@@ -50,10 +50,9 @@ class FrameReader:
         """The frame that is shown at ``seconds`` from the first one: (H, W, 3) uint8 RGB, upright."""
         if self._folder is not None:
             return self._picture(seconds)
-        from spotlib.video import quarter_turns
+        from spotlib.video import upright
 
-        frame = self._file_frame(self._start + seconds)
-        return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns(frame)))
+        return upright(self._file_frame(self._start + seconds))
 
     def close(self) -> None:
         """Let go of the file."""

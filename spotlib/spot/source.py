@@ -17,7 +17,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from spotlib.errors import SpotlibError
-from spotlib.video import MAX_PIXELS, OFF_BEAT_SHARE, ImageFolder, VideoFile, open_container, read_image, video_stream
+from spotlib.video import (
+    OFF_BEAT_SHARE,
+    ImageFolder,
+    VideoFile,
+    decoding,
+    open_container,
+    read_image,
+    upright,
+    video_stream,
+)
 
 T = TypeVar("T")
 
@@ -256,7 +265,7 @@ class _OwnBeat(VideoFile):
     def lazily(self) -> Iterator[tuple[int, Any]]:
         """Number of each frame, and what makes its upright RGB picture."""
         for number, frame in enumerate(self._raw_frames()):
-            yield number, functools.partial(_upright, frame)
+            yield number, functools.partial(upright, frame)
 
     def some(self, wanted: Sequence[tuple[int, float]]) -> Iterator[tuple[int, Any]]:
         """As `lazily`, of frames with some numbers and seconds, both rising.
@@ -269,16 +278,13 @@ class _OwnBeat(VideoFile):
         done = 0
         try:
             for number, frame in self._jumping(wanted):
-                yield number, functools.partial(_upright, frame)
+                yield number, functools.partial(upright, frame)
                 done += 1
         except (_Lost, av.error.FFmpegError):
             yield from _of([number for number, _ in wanted[done:]], self.lazily())
 
     def _jumping(self, wanted: Sequence[tuple[int, float]]) -> Iterator[tuple[int, Any]]:
-        with open_container(self.path) as container:
-            stream = video_stream(self.path, container)
-            stream.thread_type = "AUTO"
-            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        with decoding(self.path) as (container, stream):
             decoded = container.decode(stream)
             start, last = None, -1
             for number, seconds in wanted:
@@ -303,11 +309,6 @@ class _OwnBeat(VideoFile):
 
 class _Lost(Exception):
     """A frame does not come back at its own time."""
-
-
-def _upright(frame: Any) -> np.ndarray:
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
 
 
 def _ordinal(number: int) -> str:

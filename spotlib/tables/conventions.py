@@ -54,14 +54,14 @@ def _by_change(
 ) -> Table:  # fmt: skip
     check(rows)
     names = sorted({name for row in rows for name in row.get("overrides", {})})
-    groups: dict[tuple[str, str], list[Row]] = {}
-    for variant, own in systems(rows).items():
-        for row in own:
-            groups.setdefault((variant, canonical(row.get("overrides", {}))), []).append(row)
-    order = list(dict.fromkeys(variant for variant, _ in groups))
-    groups = dict(sorted(groups.items(), key=lambda one: (order.index(one[0][0]), *_place(one[1]))))
+    groups: list[tuple[str, list[Row]]] = []
+    for variant, of_system in systems(rows).items():
+        changes: dict[str, list[Row]] = {}
+        for row in of_system:
+            changes.setdefault(canonical(row.get("overrides", {})), []).append(row)
+        groups += [(variant, own) for own in sorted(changes.values(), key=_place)]
     lines, notes = [], [note]
-    for (variant, _), own in groups.items():
+    for variant, own in groups:
         covered, what = coverage(own), in_words(own, names)
         lines.append(
             {
@@ -81,8 +81,7 @@ def _by_change(
         Column.text("Folds", "status"),
     ]  # fmt: skip
     truth = "as given in each line; counts of events in this caption are of the first" if names else None
-    usual = next(iter(groups.values()))
-    text = caption(title, usual, protocol=protocol, draws=draws, truth=truth)
+    text = caption(title, groups[0][1], protocol=protocol, draws=draws, truth=truth)
     return Table("changes", text, pd.DataFrame(lines), columns, notes)
 
 
