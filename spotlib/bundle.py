@@ -1,7 +1,8 @@
 """Everything that training needs, as a folder of compact files that travels to a machine with a GPU.
 
 ``bundle.json`` lists the units of work, the true events and the videos; ``part-<n>.npz`` hold the pair motions as
-float16, head motion removed, each part small enough to be sent by itself. No pickles; every part has a checksum.
+float16, head motion removed, no longer ones than some unit's windows need, each part small enough to be sent by
+itself. No pickles; every part has a checksum.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from spotlib.errors import SpotlibError
 from spotlib.intervals import Event, Kind
 from spotlib.splits import Fold
 from spotlib.store import RowStore, digest, write_arrays, write_text
-from spotlib.swmro import gather
+from spotlib.swmro import gather, window_gap
 from spotlib.units import Unit, window_options
 
 FORMAT, VERSION = "spotlib-bundle", 1
@@ -60,6 +61,7 @@ def write_bundle(folder: Path, work: Sequence[tuple[Source, Unit]], *, part_byte
         old.unlink()
     truths: dict[str, dict[str, Any]] = {}
     wanted: dict[str, tuple[Source, int, str, str]] = {}  # name of the array -> where it comes from
+    gaps: dict[str, int] = {}
     units = []
     for source, unit in work:
         head, layout = str(unit.params.head_motion), str(unit.params.nodes)
@@ -67,6 +69,7 @@ def write_bundle(folder: Path, work: Sequence[tuple[Source, Unit]], *, part_byte
         for index, video in enumerate(source.videos):
             name = f"{source.feature_path(index).stem}/{head}/{layout}"
             wanted.setdefault(name, (source, index, head, layout))
+            gaps[name] = max(gaps.get(name, 0), window_gap(**window_options(unit.params)))
             videos.append(
                 [video.subject, video.name, video.fps, name.partition("/")[0], list(map(_event, video.events))]
             )
@@ -85,7 +88,7 @@ def write_bundle(folder: Path, work: Sequence[tuple[Source, Unit]], *, part_byte
     parts: list[dict[str, Any]] = []
     waiting: dict[str, np.ndarray] = {}
     for number, (name, (source, index, head, layout)) in enumerate(wanted.items(), 1):
-        waiting[name] = source.relative(index, head, layout).astype(np.float16)
+        waiting[name] = source.relative(index, head, layout)[:, : gaps[name] + 1].astype(np.float16)
         if number == len(wanted) or sum(array.nbytes for array in waiting.values()) >= part_bytes:
             path = folder / f"part-{len(parts):03d}.npz"
             write_arrays(path, waiting)

@@ -298,6 +298,18 @@ def window_pairs(
     return first, later
 
 
+def window_gap(
+    *, K: int = 17, alignment: Alignment = "centred", feature: Feature = "swmro", fixed_gap: int = 8, **_: object
+) -> int:
+    """The longest motion, in frames, that windows are made of (other options of :func:`gather` do not count).
+
+    >>> window_gap(K=17), window_gap(K=17, feature="adjacent")
+    (16, 1)
+    """
+    first, later = window_pairs(1, K=K, alignment=alignment, feature=feature, fixed_gap=fixed_gap)
+    return int((later - first).max())
+
+
 def relative_motion(motion: PairMotion, *, layout: Layout = "10", head: HeadMotion = "nose") -> np.ndarray:
     """Pair motions (T, G+1, V, 2) float32 of the nodes of ``layout``, head motion removed; NaN where there is none.
 

@@ -40,6 +40,15 @@ def test_clips_come_back_as_they_are_loaded_here(run, bundle):
         np.testing.assert_allclose(a.windows, b.windows, atol=0.01)
 
 
+def test_no_motion_travels_that_no_window_needs(run, tmp_path):
+    held = run.relative(0, run.params.head_motion, run.params.nodes).shape[1]
+    for variant, window in (("k7", 7), ("spotformer", run.params.window)):
+        write_bundle(tmp_path / variant, [(run, run.unit(variant, 0))])
+        arrays = np.load(next((tmp_path / variant).glob("part-*.npz")))
+        assert {arrays[name].shape[1] for name in arrays.files if "/" in name} == {window}
+    assert held >= run.params.window > 7
+
+
 def test_rows_made_there_are_current_here(run, bundle, tmp_path):
     lines = remote.train(bundle, tmp_path / "rows")
     assert [line.split(":")[0] for line in lines] == [

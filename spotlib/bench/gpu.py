@@ -14,7 +14,7 @@ from spotlib.bench.anew import compiled_anew
 from spotlib.bench.base import PAPER, BenchParams, by_turns, changed, synthetic_clips, wait_for
 from spotlib.bench.common import in_turns, spread
 from spotlib.bench.network_floor import step_floor
-from spotlib.bench.train import repeated
+from spotlib.bench.train import cost_of_determinism, repeated
 from spotlib.clip import Clip
 from spotlib.engine import Engine
 from spotlib.labels import SEGMENT
@@ -311,6 +311,7 @@ def gpu_parts(
         "repeat": after_reset(lambda: repeated(material(), PAPER, best)),
         "compiled anew": lambda: compiled_anew(device),
         "compiled anew, not deterministic": lambda: compiled_anew(device, deterministic=False),
+        "determinism": after_reset(lambda: cost_of_determinism(material(), PAPER, best, rounds=rounds, steps=100)),
         "folds side by side": after_reset(lambda: side_by_side(material(), best, rounds=rounds)),
         **{f"loso, {n} at once": functools.partial(of_loso, n) for n in counts},
         "profile": after_reset(lambda: profile(material(), best)),

@@ -189,14 +189,11 @@ def _determinism(known: Measured) -> str:
         repeat = known("train", "repeat", device=device)
         same = NONE if repeat is None else ("yes" if repeat["same_weights"] else "NO")
         cost = known("train", "determinism", device=device)
-        ways = gpu_ways(known) if device == "gpu" else {}
-        unit, seconds = "s", cost["seconds"] if cost else {}
-        pair = {"on": "bf16 compiled graph", "off": "bf16 compiled graph, not deterministic"}
-        if set(pair.values()) <= set(ways) or (ways and not seconds):
-            unit, seconds = "ms", {k: ways[name]["ms_per_step"] for k, name in pair.items() if name in ways}
-        elif device == "gpu":
-            unit = "ms"
-            seconds = {k: {n: v if n == "n" else 1e3 * v for n, v in of.items()} for k, of in seconds.items()}
+        unit, scale = ("s", 1.0) if device == "cpu" else ("ms", 1e3)
+        seconds = {
+            name: {k: v if k == "n" else scale * v for k, v in of.items()}
+            for name, of in (cost["seconds"] if cost else {}).items()
+        }
         if repeat or seconds:
             anew = known("train", "compiled anew", device=device)
             again = NONE if anew is None else ("yes" if anew["same_weights"] else "NO")

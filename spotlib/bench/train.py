@@ -123,12 +123,18 @@ def repeated(material: Material, params: BenchParams, speed: Speed, *, steps: in
     return {"deterministic": speed.deterministic, "same_weights": same, "steps": steps}
 
 
-def cost_of_determinism(params: BenchParams, *, rounds: int = 5) -> dict[str, Any]:
-    """Seconds of a step on the CPU with `Speed.deterministic` on and off, by turns."""
-    material = material_of(params)
-    ways = {name: engine_of(material, params, Speed(deterministic=on)) for name, on in (("on", True), ("off", False))}
-    took = by_turns({name: engine.epoch for name, engine in ways.items()}, CPU, rounds=rounds)
-    return {"dim": params.dim, "windows": params.segments_per_batch * SEGMENT, "seconds": took}
+def cost_of_determinism(
+    material: Material, params: BenchParams, speed: Speed | None = None, *, rounds: int = 5, steps: int = 1
+) -> dict[str, Any]:
+    """Seconds of a step with `Speed.deterministic` on and off, by turns of ``steps`` steps."""
+    engines = {}
+    for name, on in (("on", True), ("off", False)):
+        torch._dynamo.reset()  # what is compiled for one is not for the other
+        engines[name] = engine_of(material, params, replace(speed or Speed(), deterministic=on))
+        engines[name].steps = steps
+    work = {name: engine.epoch for name, engine in engines.items()}
+    took = by_turns(work, material.bank.device, rounds=rounds, unit=steps)
+    return {"dim": params.dim, "windows": params.segments_per_batch * SEGMENT, "steps": steps, "seconds": took}
 
 
 def step_growth(axis: str, *, rounds: int = 3, quick: bool = False) -> list[dict[str, Any]]:
@@ -175,7 +181,7 @@ def cpu_parts(rates: Callable[[], Mapping[str, float]], *, rounds: int, quick: b
         "loss curves": lambda: cpu_curves(curve, steps=10 if quick else 40),
         "repeat": lambda: repeated(material_of(small), small, Speed()),
         "compiled anew": lambda: compiled_anew(CPU, steps=1 if quick else 2),
-        "determinism": lambda: cost_of_determinism(few, rounds=rounds),
+        "determinism": lambda: cost_of_determinism(material_of(few), few, rounds=rounds),
         **axes,
         "growth, subjects": lambda: subjects_growth((4, 8) if quick else (4, 8, 16)),
     }

@@ -141,18 +141,15 @@ class Weights:
     def tracking(self) -> dict[str, Any]:
         """Keyword arguments of `spotlib.pipeline.frame_results` that belong to these weights."""
         from spotlib.flow import CROPS
-        from spotlib.swmro import window_pairs
+        from spotlib.swmro import window_gap
         from spotlib.units import window_options
 
         window = self.window
-        options = window_options(SimpleNamespace(**window))
-        pairs = {name: options[name] for name in ("K", "alignment", "feature")}
-        first, later = window_pairs(1, **pairs)
         return {
             "extractor": window["extractor"],
             "crop": CROPS[window["crop"]],
             "detect_every": window["detect_every"],
-            "max_gap": int((later - first).max()),
+            "max_gap": window_gap(**window_options(SimpleNamespace(**window))),
         }
 
 

@@ -89,6 +89,6 @@ def test_measurements_have_names_and_begin_late():
         CPU, lambda: RATES, rounds=1, quick=True, speeds=(), loso_folds=4, loso_epochs=6, tell=print
     )  # fmt: skip
     assert list(parts) == [
-        "ways", "attention", "repeat", "compiled anew", "compiled anew, not deterministic", "folds side by side",
-        "loso, 2 at once", "loso, 3 at once", "profile",
+        "ways", "attention", "repeat", "compiled anew", "compiled anew, not deterministic", "determinism",
+        "folds side by side", "loso, 2 at once", "loso, 3 at once", "profile",
     ]  # fmt: skip

@@ -41,7 +41,7 @@ def test_the_same_seed_gives_the_same_weights():
     assert train.repeated(material(), TINY, Speed(packed=True), steps=3) == {
         "deterministic": True, "same_weights": True, "steps": 3,
     }  # fmt: skip
-    assert train.cost_of_determinism(TINY, rounds=1)["seconds"].keys() == {"on", "off"}
+    assert train.cost_of_determinism(train.material_of(TINY), TINY, rounds=1)["seconds"].keys() == {"on", "off"}
 
 
 def test_growth(monkeypatch):
