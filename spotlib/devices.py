@@ -41,6 +41,23 @@ def find_devices(choice: str = "auto") -> list[str]:
     raise SpotlibError(f"--device {choice}: this machine has {there} GPUs that torch can use; give auto or cpu")
 
 
+def use_device(device: str) -> None:
+    """Make ``device`` ("cpu", "cuda" or "cuda:1") the current one of this process, which Triton launches on.
+
+    Raises SpotlibError if it cannot be used.
+    """
+    import torch
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).splitlines()[0]
+        raise SpotlibError(f"--device {device}: not usable here ({said}); use cpu, or a machine that has it") from None
+    kind, _, number = device.partition(":")
+    if kind == "cuda":
+        torch.cuda.set_device(int(number or 0))
+
+
 def sharing(params: Any) -> int:
     """Processes that may use one GPU at a time for networks of ``params.dim``."""
     return 1 if params.dim >= WIDE else SHARED

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from spotlib.bundle import Bundle
+from spotlib.devices import use_device
 from spotlib.errors import SpotlibError
 from spotlib.store import RowStore, canonical
 from spotlib.units import compute, compute_together
@@ -100,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, help="begin no further unit after so long")
     chosen = parser.parse_args(arguments)
     try:
+        use_device(chosen.device)
         train(chosen.bundle, chosen.out, device=chosen.device, workers=chosen.workers, seconds=chosen.seconds)
     except SpotlibError as error:
         sys.exit(f"spotlib: {error}")

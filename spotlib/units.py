@@ -134,12 +134,10 @@ def _together(
     units: Sequence[Unit], clips: Clips, store: RowStore, device: str, at_once: int, workers: int,
     libraries: Mapping[str, str] | None, beat: Callable[[float, float], None],
 ) -> Iterator[tuple[str, str]]:  # fmt: skip
-    import torch
-
+    from spotlib.devices import use_device
     from spotlib.many_folds import run_folds
 
-    if device.startswith("cuda"):  # Triton launches on the current device
-        torch.cuda.set_device(device)
+    use_device(device)
     of_fold = {unit.fold.index: unit for unit in units}
     checkpoints = {unit.fold.index: _checkpoint(unit, store) for unit in units}
     done = dict.fromkeys(of_fold, 0.0)

@@ -114,3 +114,9 @@ def test_damage_is_told_in_one_line(bundle, run):
         Bundle(bundle).clips(0, run.dataset.subjects)
     with pytest.raises(SpotlibError, match="nothing to pack"):
         write_bundle(bundle, [])
+
+
+def test_a_device_that_is_not_there_is_one_line(bundle, tmp_path):
+    with pytest.raises(SystemExit, match="spotlib: --device tpu7: not usable here"):
+        remote.main([str(bundle), str(tmp_path / "rows"), "--device", "tpu7"])
+    assert not (tmp_path / "rows").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from spotlib.devices import find_devices, turn
+from spotlib.devices import find_devices, turn, use_device
 from spotlib.errors import SpotlibError
 
 
@@ -31,6 +31,23 @@ def machine(monkeypatch: pytest.MonkeyPatch, gpus: int) -> None:
 def test_names(monkeypatch, choice, gpus, expected):
     machine(monkeypatch, gpus)
     assert find_devices(choice) == expected
+
+
+@pytest.mark.parametrize(("name", "expected"), [("cuda", [0]), ("cuda:1", [1]), ("cpu", [])])
+def test_the_one_in_use_is_the_current_one(monkeypatch, name, expected):
+    current = []
+    monkeypatch.setattr(torch, "zeros", lambda *size, device: None)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    use_device(name)
+    assert current == expected  # Triton and CUDA take a number; the name "cuda" alone is refused there
+
+
+def test_one_that_cannot_be_used_is_told():
+    if not torch.cuda.is_available():
+        with pytest.raises(SpotlibError, match="--device cuda: not usable here"):
+            use_device("cuda")
+    with pytest.raises(SpotlibError, match="--device tpu7: not usable here"):
+        use_device("tpu7")
 
 
 @pytest.mark.parametrize(

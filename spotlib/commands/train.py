@@ -32,15 +32,16 @@ def train(
     Beside the file stands a model card. Weights from a real data set are for those who may use that data set. Several
     data sets (their twins) are trained on together.
     """
+    from spotlib.devices import use_device
     from spotlib.progress import log
     from spotlib.runner import load_clips
-    from spotlib.spot.export import check_device, export, joined, measured_by_rows, train_weights
+    from spotlib.spot.export import export, joined, measured_by_rows, train_weights
 
     if out.suffix != ".safetensors":
         raise SpotlibError(f"{out}: weights are written as .safetensors; give such a name")
     if root is not None and len(datasets) > 1:
         raise SpotlibError("--root is the folder of one data set; give one")
-    check_device(device)
+    use_device(device)
     measured = measured_by_rows(rows) if rows is not None else {}
     parts = []
     for name in datasets:

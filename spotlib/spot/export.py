@@ -22,6 +22,7 @@ import numpy as np
 import torch
 
 from spotlib.clip import Clip
+from spotlib.devices import use_device
 from spotlib.errors import SpotlibError
 from spotlib.fold_run import FoldRun
 from spotlib.intervals import KINDS, Kind
@@ -259,15 +260,6 @@ def joined(parts: Sequence[tuple[str, Sequence[Clip], Any]]) -> tuple[list[Clip]
     return clips, first
 
 
-def check_device(device: str) -> None:
-    """SpotlibError if there is no such device."""
-    try:
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        said = str(error).splitlines()[0]
-        raise SpotlibError(f"--device {device}: not usable here ({said}); use cpu, or a machine that has it") from None
-
-
 def measured_by_rows(path: Path) -> dict[str, Any]:
     """F1s of a cross-validation from its packed rows (`spotlib run --tables`), for the model card."""
     from spotlib.rows import MEASURES, OVERALL, count
@@ -301,6 +293,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("-p", action="append", default=[], metavar="NAME=VALUE", help="change a training parameter")
     chosen = parser.parse_args(arguments)
     try:
+        use_device(chosen.device)
         changes = dict(_change(text) for text in chosen.p)
         clips, params, about = from_bundles(chosen.bundles, variant=chosen.variant, changes=changes)
         begin = time.monotonic()

@@ -97,10 +97,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     setup_logging()
     try:
+        from spotlib.devices import use_device
         from spotlib.provenance import git_commit
-        from spotlib.spot.export import check_device, export, train_weights
+        from spotlib.spot.export import export, train_weights
 
-        check_device(chosen.device)
+        use_device(chosen.device)
         params = make_params(PARAMS)
         videos = [v for v in varied_people(SEED, range(chosen.people)).videos if isinstance(v, TwinVideo)]
         paths = features(videos, chosen.folder, workers=chosen.workers)

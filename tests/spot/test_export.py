@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from spotlib.bench.base import synthetic_clips
 from spotlib.clip import Clip
@@ -18,7 +17,7 @@ from spotlib.intervals import Event, Kind
 from spotlib.params import make_params
 from spotlib.rows import events_of
 from spotlib.spot import export as module
-from spotlib.spot.export import check_device, choose_inner, export, joined, measured_by_rows, train_weights
+from spotlib.spot.export import choose_inner, export, joined, measured_by_rows, train_weights
 from spotlib.spot.weights import load_weights
 from spotlib.spotting import FrameScores, SpotRule
 from tests.conftest import TINY
@@ -125,11 +124,6 @@ def test_bad_input(clips) -> None:
         train_weights(clips, params(system="peaks"), synthetic=True)
     with pytest.raises(SpotlibError, match="one to train on and one to choose on"):
         train_weights(clips[:1], params(), synthetic=True)
-    if not torch.cuda.is_available():
-        with pytest.raises(SpotlibError, match="--device cuda: not usable here"):
-            check_device("cuda")
-    with pytest.raises(SpotlibError, match="--device tpu7: not usable here"):
-        check_device("tpu7")
 
 
 def test_packed_rows_for_the_card(tmp_path) -> None:
