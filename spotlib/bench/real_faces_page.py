@@ -178,8 +178,9 @@ def plot(measured: Mapping[str, Any], *, name: str = "real_faces") -> Figure:
             counts = recall(clip, least_score(clip, Kind.MICRO, BEARABLE, floor=own))
             shares = {100 * size: found / given for size, (found, given) in counts.items()}
             left.plot(list(shares), list(shares.values()), label=f"{clip_name} ({_used(clip)})", **style)
-            at_target = [recall(clip, score)[TARGET] for score in (own, *SCORES)]
-            rates = [alarms(clip, Kind.MICRO, score) for score in (own, *SCORES)]
+            scores = sorted({own, *SCORES})  # a line from one to the next
+            at_target = [recall(clip, score)[TARGET] for score in scores]
+            rates = [alarms(clip, Kind.MICRO, score) for score in scores]
             right.plot(rates, [found / given for found, given in at_target], **style)
             said.append(f"{clip_name} {shares[100 * TARGET]:.2f}")
         for axes in (left, right):

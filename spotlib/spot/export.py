@@ -71,6 +71,7 @@ def train_weights(
     device: str = "cpu",
     half: bool = True,
     micro_alarms: float | None = None,
+    micro_least: float = 0.0,
     beat: Beat = lambda done, total: None,
 ) -> Weights:
     """Train on ``clips`` but those of a few people, who choose; what they choose is then measured on them again.
@@ -86,6 +87,7 @@ def train_weights(
         half: the weights will be written as float16, so choose the thresholds with such.
         micro_alarms: false micro-expressions per minute of the people who choose at most; the least score of
             micro-expressions is raised until it holds (None: it is that of the best F1).
+        micro_least: that score is no lower than this in any case.
         beat: told how many epochs of how many are done.
 
     Raises:
@@ -125,9 +127,9 @@ def train_weights(
     # of the weights as they will be read, not of those that were trained
     videos = [(_scores(weights, clip), clip.fps, clip.events) for clip in inner]
     choice = choose_thresholds(videos, run.rules, iou=params.iou)
-    if micro_alarms is not None:
-        rule = choice.rules[Kind.MICRO]
-        least = max(rule.min_score, _quiet(videos, rule, micro_alarms))
+    rule = choice.rules[Kind.MICRO]
+    least = max(rule.min_score, micro_least, 0.0 if micro_alarms is None else _quiet(videos, rule, micro_alarms))
+    if least > rule.min_score:
         choice = _with_rules(videos, {**choice.rules, Kind.MICRO: dataclasses.replace(rule, min_score=least)})
     minutes = sum(clip.n_frames / clip.fps for clip in train) / 60
     about = {

@@ -89,6 +89,8 @@ def test_the_least_score_can_be_set_for_few_false_alarms(clips) -> None:
     assert loose.measured == as_best.measured
     assert strict.rules[Kind.MACRO] == as_best.rules[Kind.MACRO]
     assert strict.rules[Kind.MICRO].min_score >= as_best.rules[Kind.MICRO].min_score
+    floored = train_weights(clips, params(), synthetic=True, micro_least=0.97)
+    assert floored.rules[Kind.MICRO].min_score == max(0.97, as_best.rules[Kind.MICRO].min_score)
     alarms = strict.measured["false alarms per minute of the same people"]
     assert alarms["micro"] == 0
     assert alarms["macro"] == as_best.measured["false alarms per minute of the same people"]["macro"]

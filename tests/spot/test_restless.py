@@ -11,7 +11,8 @@ from spotlib.datasets.twin import TwinVideo
 from spotlib.datasets.varied import varied_spec
 from spotlib.params import make_params
 from spotlib.spot import restless as module
-from spotlib.spot.restless import PARAMS, copies, features, main
+from spotlib.spot.export import joined
+from spotlib.spot.restless import PARAMS, copies, features, main, room
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +53,17 @@ def test_bad_input_is_one_line(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit):
         main(["--folder", str(tmp_path)])
     assert "--out" in capsys.readouterr().err
+
+
+def test_rooms_hold_the_demos_people_as_windows_of_the_same_kind(video, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(module, "ROOM", {"subjects": 4, "videos_per_subject": 1, "video_seconds": 4.0})
+    clips, params = room({"data_seed": 7}, tmp_path, workers=1)
+    assert len(clips) == 4
+    assert len({clip.subject for clip in clips}) == 4
+    assert {clip.windows.dtype for clip in clips} == {np.dtype(np.float16)}
+    (path,) = features([video], tmp_path / "varied", workers=1)
+    joined_clips, _ = joined(
+        [("demo0", clips, params), ("varied", copies(video, path, make_params(PARAMS)), make_params(PARAMS))]
+    )
+    assert {clip.subject.partition("/")[0] for clip in joined_clips} == {"demo0", "varied"}
+    assert {clip.windows.shape[1:] for clip in joined_clips} == {(17, 10, 2)}
