@@ -29,8 +29,9 @@ def test_kept_motion_gives_the_scores_of_spot(tmp_path) -> None:
         np.testing.assert_array_equal(found.probabilities, truth.probabilities)
         np.testing.assert_array_equal(found.valid, truth.valid)
     # the nose or the whole face: the motion is the same, the windows are not
-    robust = dataclasses.replace(weights, window={**weights.window, "head_motion": "robust"})
-    other = scores(tracked([], robust, key=["face"], name="face", folder=tmp_path / "kept"), robust)
+    other_head = {"nose": "robust", "robust": "nose"}[weights.window["head_motion"]]
+    changed = dataclasses.replace(weights, window={**weights.window, "head_motion": other_head})
+    other = scores(tracked([], changed, key=["face"], name="face", folder=tmp_path / "kept"), changed)
     assert not np.array_equal(other.probabilities, truth.probabilities)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(SpotlibError, match="remove it"):
