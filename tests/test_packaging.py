@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import metadata
 
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
@@ -36,6 +38,17 @@ def test_every_requirement_is_locked_within_its_range():
         assert name in lock, name
         assert requirement.specifier.contains(lock[name]), (name, lock[name])
     assert lock["torch"] == Version("2.13.0")
+
+
+def test_every_locked_version_can_be_had_with_the_oldest_python():
+    # Debian 12 has 3.11.2; a pin that wants a later patch release leaves its users without an environment
+    for name, version in _lock().items():
+        try:
+            about = metadata.metadata(name)
+        except metadata.PackageNotFoundError:  # of another platform
+            continue
+        if Version(about["Version"]) == version:
+            assert SpecifierSet(about["Requires-Python"] or "").contains("3.11.0"), (name, about["Requires-Python"])
 
 
 def test_environment_has_the_same_ranges():
