@@ -1,4 +1,4 @@
-"""Rendered people as different as real videos are, whose micro- and macro-expressions differ in time alone.
+"""Rendered people as different as real videos are, whose micro- and macro-expressions differ in time above all.
 
 `spotlib.spot.restless` trains on them. In the twins the kinds also differ in size and action units, as annotated
 data sets do, and a network takes these for the difference. Here both kinds show the same action units, sizes overlap

@@ -4,8 +4,8 @@
 ms a frame and core, 160,000 frames; what is in the folder stays), makes windows of every video and trains: eight
 minutes of an H100 that other trainings shared, hours of a CPU. Two kinds of people: the demo's, as annotated data sets
 have them, in three rooms; and `spotlib.datasets.varied`, each of whose videos also counts with other movements and
-unrest on top. (Those of the packaged weights were 44 people, two of them with one video.) What these weights do on
-real faces: docs/real_faces.md.
+unrest on top. (Of the second kind the packaged weights had 44 people, two of them with one video, instead of 43; on
+another GPU weights differ in any case.) What these weights do on real faces: docs/real_faces.md.
 """
 
 from __future__ import annotations
@@ -142,8 +142,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             trained_on={
                 "data sets": [
                     "rendered people (twin of spotlib), three settings of head motion, talking, noise and size",
-                    "rendered people of all kinds (spotlib.datasets.varied): micro- and macro-expressions differ in"
-                    f" time only; each video as it is and {COPIES} times with other movements and unrest on top",
+                    "rendered people of all kinds (spotlib.datasets.varied): micro- and macro-expressions show the"
+                    f" same action units and overlap in size; each video as it is and {COPIES} times with other"
+                    " movements and unrest on top",
                 ]
             },
             commit=git_commit(),
