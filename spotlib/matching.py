@@ -69,10 +69,13 @@ def count_hits(
 
 
 def _largest(overlap: np.ndarray, iou: float) -> list[tuple[int, int]]:
+    # events that hit nothing are left out: among equally good matchings the one that is found may depend on them
+    rows, columns = (np.flatnonzero((overlap >= iou).any(axis)) for axis in (1, 0))
+    overlap = overlap[np.ix_(rows, columns)]
     # a hit weighs more than all IoUs together, so that no sum of IoU buys a smaller matching
     weight = np.where(overlap >= iou, min(overlap.shape) + 1 + overlap, 0.0)
-    rows, columns = linear_sum_assignment(weight, maximize=True)
-    return [(int(t), int(p)) for t, p in zip(rows, columns, strict=True) if weight[t, p] > 0]
+    matched = zip(*linear_sum_assignment(weight, maximize=True), strict=True)
+    return [(int(rows[t]), int(columns[p])) for t, p in matched if weight[t, p] > 0]
 
 
 def _greedy(overlap: np.ndarray, iou: float) -> list[tuple[int, int]]:

@@ -46,6 +46,19 @@ def test_counts_are_those_of_the_metric(truth: list[Event], found: list[Event], 
         assert values == pytest.approx(tuple(getattr(expected, name) for name in SUMS))
 
 
+def test_equally_good_matchings_are_told_apart_alike() -> None:
+    # two spotted events with one interval: which of them hits decides whether there is an apex to compare
+    truth = [
+        Event(Kind.MICRO, 0, None, 0, reachable=False), Event(Kind.MICRO, 0, 0, 0), Event(Kind.MACRO, 0, None, 0)
+    ]  # fmt: skip
+    found = [Event(Kind.MICRO, 0, None, 0, score=1.0), Event(Kind.MICRO, 0, 0, 0, score=0.9)]
+    metric = SpottingMetric(protocol="clean")
+    metric.add("v", truth, found)
+    values = count_video(as_json(truth), as_json(found), protocol="clean", ious=IOUS)[0.5, str(Kind.MICRO)]
+    expected = metric.counts(Kind.MICRO, iou=0.5)
+    assert values == tuple(getattr(expected, name) for name in SUMS)
+
+
 @settings(max_examples=100, deadline=None)
 @given(truth=events(scored=False), found=events(scored=True), protocol=st.sampled_from(["clean", "author"]))
 def test_average_precision_is_that_of_the_metric(truth: list[Event], found: list[Event], protocol: str) -> None:
