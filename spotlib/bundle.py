@@ -65,11 +65,12 @@ def write_bundle(folder: Path, work: Sequence[tuple[Source, Unit]], *, part_byte
     units = []
     for source, unit in work:
         head, layout = str(unit.params.head_motion), str(unit.params.nodes)
+        gap = window_gap(**window_options(unit.params))
         videos = []
         for index, video in enumerate(source.videos):
             name = f"{source.feature_path(index).stem}/{head}/{layout}"
             wanted.setdefault(name, (source, index, head, layout))
-            gaps[name] = max(gaps.get(name, 0), window_gap(**window_options(unit.params)))
+            gaps[name] = max(gaps.get(name, 0), gap)
             videos.append(
                 [video.subject, video.name, video.fps, name.partition("/")[0], list(map(_event, video.events))]
             )

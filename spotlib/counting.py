@@ -59,11 +59,10 @@ def _matched(pairs: list[_Pair], iou: float, protocol: Protocol) -> list[_Pair]:
     if len({t for t, _, _ in pairs}) == len(pairs) == len({p for _, p, _ in pairs}):
         return pairs  # nobody competes: every rule gives the same
     if protocol == "clean":
-        rows, columns = sorted({t for t, _, _ in pairs}), sorted({p for _, p, _ in pairs})
-        overlap = np.zeros((len(rows), len(columns)))
+        overlap = np.zeros((1 + max(t for t, _, _ in pairs), 1 + max(p for _, p, _ in pairs)))
         for t, p, value in pairs:
-            overlap[rows.index(t), columns.index(p)] = value
-        return [(rows[t], columns[p], float(overlap[t, p])) for t, p in _largest(overlap, iou)]
+            overlap[t, p] = value
+        return [(t, p, float(overlap[t, p])) for t, p in _largest(overlap, iou)]
     taken: dict[int, _Pair] = {}
     for t in dict.fromkeys(t for t, _, _ in pairs):
         free = [pair for pair in pairs if pair[0] == t and pair[1] not in taken]

@@ -70,10 +70,11 @@ def count_hits(
 
 def _largest(overlap: np.ndarray, iou: float) -> list[tuple[int, int]]:
     # events that hit nothing are left out: among equally good matchings the one that is found may depend on them
-    rows, columns = (np.flatnonzero((overlap >= iou).any(axis)) for axis in (1, 0))
-    overlap = overlap[np.ix_(rows, columns)]
+    hit = overlap >= iou
+    rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
+    overlap, hit = overlap[rows[:, None], columns], hit[rows[:, None], columns]
     # a hit weighs more than all IoUs together, so that no sum of IoU buys a smaller matching
-    weight = np.where(overlap >= iou, min(overlap.shape) + 1 + overlap, 0.0)
+    weight = np.where(hit, min(overlap.shape) + 1 + overlap, 0.0)
     matched = zip(*linear_sum_assignment(weight, maximize=True), strict=True)
     return [(int(rows[t]), int(columns[p])) for t, p in matched if weight[t, p] > 0]
 
