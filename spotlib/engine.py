@@ -9,6 +9,7 @@ and noted in `Engine.notes`. On a CPU the same steps run one by one (`spotlib.mo
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # any object with these attributes will do
     from spotlib.params import Params
 
 ORDER = 64  # steps whose segments are sent to the device at a time
-SCORED = 2048  # windows of an evaluation step on a GPU
+SCORED, REST = 2048, 256  # windows of an evaluation step on a GPU, and of one for what is left over
 WARM_UP = 3  # steps before a capture: compilation, libraries and optimiser state are made there
 
 
@@ -85,10 +86,10 @@ class Engine:
             self._seed = torch.zeros((), dtype=torch.int32, device=self.device)
             self._names = term_names(params)
             self._sums = torch.zeros(len(self._names), device=self.device)
-            self._asked = torch.zeros(SCORED, dtype=torch.int64, device=self.device)
+            self._asked = {n: torch.zeros(n, dtype=torch.int64, device=self.device) for n in (SCORED, REST)}
         self.notes = notes  # what could not be had, in words
         self._graphs: dict[str, Any] = {}  # of steps that were made ready: their graph, or None
-        self._answer: Tensor | None = None
+        self._answer: dict[int, Tensor] = {}
         self._objective, self._scorer = functions(self.model, params, self.speed, self._seed)
 
     @property
@@ -183,16 +184,19 @@ class Engine:
             return self._cpu_scores(frames)
         self.model.eval()
         with self._here():
-            count = -(-len(frames) // SCORED)
-            padded = torch.cat([frames, frames[-1:].expand(count * SCORED - len(frames))])
-            asked = padded.view(count, SCORED).pin_memory().to(self.device, non_blocking=True)
-            out = torch.empty(count * SCORED, 10, device=self.device)
-            for number, rows in enumerate(asked):
-                self._asked.copy_(rows)
-                self._make_ready("score", self._score_step)
-                self._run("score", self._score_step)
-                assert self._answer is not None
-                out[number * SCORED : (number + 1) * SCORED].copy_(self._answer)
+            sizes = [SCORED] * (len(frames) // SCORED)
+            left = -(-(len(frames) % SCORED) // REST)
+            sizes += [REST] * left if 2 * left * REST <= SCORED else [SCORED]
+            padded = torch.cat([frames, frames[-1:].expand(sum(sizes) - len(frames))])
+            asked = padded.pin_memory().to(self.device, non_blocking=True)
+            out = torch.empty(len(asked), 10, device=self.device)
+            for rows, answer in zip(asked.split(sizes), out.split(sizes), strict=True):
+                size = len(rows)
+                self._asked[size].copy_(rows)
+                step = functools.partial(self._score_step, size)
+                self._make_ready(f"score {size}", step)
+                self._run(f"score {size}", step)
+                answer.copy_(self._answer[size])
             read = self._to_host(out[: len(frames)])
         self.model.train()
         return read
@@ -218,8 +222,8 @@ class Engine:
         self._step_number += 1
 
     @torch.no_grad()
-    def _score_step(self) -> None:
-        self._answer = self._scorer(self.bank.windows[self._asked])
+    def _score_step(self, size: int) -> None:
+        self._answer[size] = self._scorer(self.bank.windows[self._asked[size]])
 
     def _run(self, name: str, step: Callable[[], None]) -> None:
         graph = self._graphs.get(name)

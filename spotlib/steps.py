@@ -17,7 +17,7 @@ from torch.utils import deterministic as _deterministic
 from spotlib.labels import FrameTargets
 from spotlib.losses import spotting_loss
 from spotlib.models.fast import trainer
-from spotlib.models.fast.packed import PackedForward, site_seeds
+from spotlib.models.fast.packed import PackedForward, joined_agrees, site_seeds
 from spotlib.models.fast.packed_attention import Backend, triton_agrees
 from spotlib.models.options import loss_options
 from spotlib.models.spotformer import SpotFormer
@@ -35,6 +35,7 @@ class Speed:
     graph: bool = False  # CUDA graphs
     packed: bool = False  # the GPU's formulation of the network, instead of the CPU's or the reference
     attention: Backend = "fused"
+    joined: bool = False  # of the packed form: each sub-layer with its residual as one operator
     fold: bool = True  # BatchNorm into the weights behind it, in training too
     deterministic: bool = True  # same seed, same machine, same numbers
 
@@ -49,7 +50,7 @@ class Speed:
         if device.type != "cuda":
             return cls()
         precision: Literal["float32", "bfloat16"] = "bfloat16" if torch.cuda.is_bf16_supported() else "float32"
-        return cls(precision, compile=True, graph=True, packed=True, attention="triton")
+        return cls(precision, compile=True, graph=True, packed=True, attention="triton", joined=precision == "bfloat16")
 
 
 def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Speed, list[str]]:
@@ -64,7 +65,12 @@ def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Spee
         problem = triton_agrees(model.config.heads, model.config.head_dim, speed.dtype, device)
         if problem:
             notes.append(f"no Triton attention: {problem}")
-            speed = replace(speed, attention="fused")
+            speed = replace(speed, attention="fused", joined=False)
+    if speed.joined and isinstance(model, SpotFormer):
+        problem = joined_agrees(model.config, speed.dtype, device)
+        if problem:
+            notes.append(f"sub-layers in parts: {problem}")
+            speed = replace(speed, joined=False)
     return speed, notes
 
 
@@ -88,7 +94,7 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
     """
     packed = None
     if speed.packed and isinstance(model, SpotFormer):
-        packed = PackedForward(model, dtype=speed.dtype, backend=speed.attention, fold=speed.fold)
+        packed = PackedForward(model, dtype=speed.dtype, backend=speed.attention, fold=speed.fold, joined=speed.joined)
     options = loss_options(params)
     drops = packed is not None and packed.model.config.dropout > 0
 

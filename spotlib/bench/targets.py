@@ -163,16 +163,16 @@ def _gpu_step(known: Measured) -> Row:
 
 
 def _loso(known: Measured) -> Row:
-    ways, found = gpu_ways(known), best_loso(known)
-    reference = ways.get("reference", {}).get("ms_per_step", {}).get("median")
-    floor = ways.get(fastest(ways), {}).get("floor", {}).get("floor_ms")
+    found = best_loso(known) or {}
+    reference, floor = found.get("reference_ms_per_step", {}).get("median"), found.get("floor", {}).get("floor_ms")
     minutes = floor * LOSO_STEPS / 60_000 if floor else None
-    measured = NONE
+    measured, rows = NONE, ""
     if found:
         how = "" if found["whole"] else f", extrapolated from {found['folds']} folds of {found['epochs']} epochs"
         measured = f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}"
+        rows = f" of {found['rows']} frames" if "rows" in found else ""
     return (
-        "leave-one-subject-out, 30 folds of 100 epochs of 25,000 windows, D = 256, one H100",
+        f"leave-one-subject-out, 30 folds of 100 epochs of 25,000 windows{rows}, D = 256, one H100",
         f"{number(reference * LOSO_STEPS / 60_000)} min for its steps alone" if reference else NONE,
         "10 min, with evaluation after each epoch", measured,
         f"{number(minutes)} min for the steps alone" if minutes else NONE,

@@ -53,7 +53,7 @@ def test_ways_to_train_take_turns(material, monkeypatch):
 
 
 def test_the_first_way_is_the_one_that_is_used():
-    assert next(iter(gpu.GPU_SPEEDS.values())) == Speed("bfloat16", True, True, True, "triton")
+    assert next(iter(gpu.GPU_SPEEDS.values())) == Speed("bfloat16", True, True, True, "triton", True)
     assert set(gpu.QUICK_SPEEDS) <= set(gpu.GPU_SPEEDS)
 
 

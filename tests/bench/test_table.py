@@ -88,19 +88,22 @@ def test_ways_on_a_gpu():
     assert (
         "4.00 ms, fast; loss in the second half of the curve 0.8500, of the reference 0.8550 | 2.00 ms | 2.0 |" in text
     )
-    assert "73.5 min for its steps alone" in text  # 147,000 steps of 30 ms
-    assert "4.90 min for the steps alone" in text
     assert gpu_ways(known("cpu", train={"ways": {"ways": ways}})) == {}
 
 
 def test_an_extrapolation_says_so_and_yields_to_the_whole():
     few = {"whole": False, "folds": 4, "epochs": 6, "at_once": 3, "minutes": one(8.0)}
-    whole = {**few, "whole": True, "at_once": 2, "minutes": one(9.0)}
+    measured = {"rows": 16, "reference_ms_per_step": one(30.0), "floor": {"floor_ms": 2.0}}
+    whole = {**few, "whole": True, "at_once": 2, "minutes": one(9.0), **measured}
     files = known("H100", train={"loso, 3 at once": few})
     assert "8.00 min, 3 folds at once, extrapolated from 4 folds of 6 epochs" in targets(files)
     files = known("H100", train={"loso, 3 at once": few, "loso, 2 at once": whole})
     assert best_loso(files) == whole
-    assert "9.00 min, 2 folds at once |" in targets(files)
+    text = targets(files)
+    assert "9.00 min, 2 folds at once |" in text
+    assert "25,000 windows of 16 frames" in text
+    assert "73.5 min for its steps alone" in text  # 147,000 steps of 30 ms
+    assert "4.90 min for the steps alone" in text
 
 
 def test_a_quick_run_is_told():

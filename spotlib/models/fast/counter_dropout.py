@@ -6,6 +6,8 @@ CUDA graphs; there is no generator to advance, and a compiler can compute a mask
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -22,17 +24,21 @@ def mixed(position: Tensor, seed: Tensor) -> Tensor:
 
 
 def limit(probability: float) -> int:
-    """Hashes without their sign are kept below this number."""
-    return min(round((1 - probability) * 2**31), 2**31 - 1)
+    """Of the 16 bits that a value gets, as a number, those below this one are kept."""
+    return round((1 - probability) * 2**16)
 
 
 def kept(shape: torch.Size | tuple[int, ...], probability: float, seed: Tensor) -> Tensor:
-    """Bool mask of ``shape``, True with ``1 - probability``."""
-    count = 1
-    for size in shape:
-        count *= size
-    position = torch.arange(count, dtype=torch.int32, device=seed.device)
-    return ((mixed(position, seed) & 0x7FFFFFFF) < limit(probability)).view(shape)
+    """Bool mask of ``shape``, True with ``1 - probability`` (in steps of 2^-16); rows are all axes but the last."""
+    *before, width = shape
+    rows = torch.arange(math.prod(before), dtype=torch.int32, device=seed.device)
+    pairs = torch.arange((width + 1) // 2, dtype=torch.int32, device=seed.device) * GOLDEN
+    h = mixed(rows, seed)[:, None] + pairs  # the dear part once a row, one hash for two columns
+    h = (h ^ ((h >> 15) & 0x1FFFF)) * FIRST
+    h = (h ^ ((h >> 13) & 0x7FFFF)) * SECOND
+    h = h ^ ((h >> 16) & 0xFFFF)
+    halves = torch.stack([h & 0xFFFF, (h >> 16) & 0xFFFF], -1).flatten(1)[:, :width]
+    return (halves < limit(probability)).view(shape)
 
 
 def dropout(x: Tensor, probability: float, seed: Tensor | None) -> Tensor:

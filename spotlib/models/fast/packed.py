@@ -8,13 +8,17 @@ statistics, folded weights, head and losses stay float32.
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from spotlib.models.fast.counter_dropout import dropout, mixed
 from spotlib.models.fast.folding import Stats, update_running
-from spotlib.models.fast.packed_attention import Backend, Over, Tokens, attention
+from spotlib.models.fast.packed_attention import LONGEST, Backend, Over, Tokens, attention
+from spotlib.models.fast.packed_sublayers import Stream, attend, embed, feed, joined_problem
+from spotlib.models.fast.packed_sublayers import pool as regions_max
 from spotlib.models.spotformer import (
     KERNEL,
     STRIDE,
@@ -24,6 +28,7 @@ from spotlib.models.spotformer import (
     RegionPool,
     SpaceTime,
     SpotFormer,
+    SpotFormerConfig,
     SpotFormerOutput,
 )
 
@@ -45,12 +50,16 @@ class PackedForward:
         dtype: of tokens and products (bfloat16 or float32).
         backend: of the attention.
         fold: take BatchNorm into the weights behind it instead of writing normalised tokens. Evaluation always does.
+        joined: each sub-layer with its residual as one operator (`spotlib.models.fast.packed_sublayers`).
     """
 
     def __init__(
-        self, model: SpotFormer, *, dtype: torch.dtype = torch.float32, backend: Backend = "fused", fold: bool = True
-    ) -> None:
-        self.model, self.dtype, self.backend, self.fold = model, dtype, backend, fold
+        self, model: SpotFormer, *, dtype: torch.dtype = torch.float32, backend: Backend = "fused", fold: bool = True,
+        joined: bool = False,
+    ) -> None:  # fmt: skip
+        self.model, self.dtype, self.backend, self.fold, self.joined = model, dtype, backend, fold, joined
+        if joined and (problem := joined_problem(model.config)):
+            raise ValueError(problem)
         self.training = True
         self.wide = torch.promote_types(dtype, torch.float32)  # of everything but tokens and products
 
@@ -72,13 +81,13 @@ class PackedForward:
         y, tokens = self._down(model.down2, *self._pool(model.flgp2, y, tokens))
         y, tokens = self._down(model.down3, self._block(model.time3, y, tokens, "frames", s[17:21]), tokens)
         y, tokens = self._down(model.down4, self._block(model.time4, y, tokens, "frames", s[21:25]), tokens)
-        embedding = y.view(*tokens, -1).to(self.wide).mean(1).amax(1)  # (N, D)
+        embedding = y.tokens.view(*tokens, -1).to(self.wide).mean(1).amax(1)  # (N, D)
         return SpotFormerOutput(model.head(embedding) if model.head is not None else None, embedding)
 
     def _drop(self, x: Tensor, seed: Tensor | None) -> Tensor:
         return dropout(x, self.model.config.dropout, seed)
 
-    def _embed(self, x: Tensor, tokens: Tokens, seed: Tensor | None) -> Tensor:
+    def _embed(self, x: Tensor, tokens: Tokens, seed: Tensor | None) -> Stream:
         # the norm's statistics follow from mean and covariance of the two motion components
         model, norm = self.model, self.model.embed_norm
         weight, bias = model.embed.weight, model.embed.bias  # (D, 2), (D,)
@@ -101,8 +110,13 @@ class PackedForward:
         if model.config.spatial_position:
             rows = zip(model.spatial_position.unbind(), model.config.regions, strict=True)
             table = table + torch.cat([row.expand(nodes, -1) for row, nodes in rows])
+        if self.joined:
+            return embed(
+                x.flatten(0, 2), weight, table.flatten(0, 1), dropout=model.config.dropout, seed=seed, kind=self.dtype,
+                training=self.training,
+            )  # fmt: skip
         y = x[..., :1] * weight[:, 0] + x[..., 1:] * weight[:, 1] + table  # (N, T, V, D)
-        return self._drop(y.to(self.dtype), seed).flatten(0, 2)
+        return Stream(self._drop(y.to(self.dtype), seed).flatten(0, 2))
 
     @staticmethod
     def _running(norm: ChannelNorm) -> Stats:
@@ -110,45 +124,68 @@ class PackedForward:
         assert norm.running_var is not None
         return Stats(norm.running_mean, norm.running_var, 0)
 
-    def _affine(self, norm: ChannelNorm, x: Tensor) -> tuple[Tensor, Tensor]:
+    def _affine(self, norm: ChannelNorm, x: Stream) -> tuple[Tensor, Tensor]:
         """(s, z) with norm(x) = s x + z."""
         if self.training:
-            var, mean = torch.var_mean(x.to(self.wide), 0, correction=0)
-            stats = Stats(mean, var, len(x))
-            update_running(norm, Stats(mean.detach(), var.detach(), len(x)))
+            mean, var = x.mean, x.var
+            if mean is None or var is None:
+                var, mean = torch.var_mean(x.tokens.to(self.wide), 0, correction=0)
+            stats = Stats(mean, var, len(x.tokens))
+            update_running(norm, Stats(mean.detach(), var.detach(), len(x.tokens)))
         else:
             stats = self._running(norm)
         scale = norm.weight * (stats.var + norm.eps).rsqrt()
         return scale, norm.bias - stats.mean * scale
 
-    def _normed(self, norm: ChannelNorm, x: Tensor) -> Tensor:
+    def _normed(self, norm: ChannelNorm, x: Stream) -> Tensor:
         scale, shift = self._affine(norm, x)
-        return (x.to(self.wide) * scale + shift).to(self.dtype)
+        return (x.tokens.to(self.wide) * scale + shift).to(self.dtype)
+
+    def _folded(self, norm: ChannelNorm, x: Stream, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Weight and bias that do to x what ``weight`` and ``bias`` do to norm(x); as wide as they are."""
+        scale, shift = self._affine(norm, x)
+        folded = weight @ shift
+        return weight * scale, folded if bias is None else folded + bias
 
     def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         return F.linear(x, weight.to(self.dtype), None if bias is None else bias.to(self.dtype))
 
-    def _normed_linear(self, norm: ChannelNorm, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    def _normed_linear(self, norm: ChannelNorm, x: Stream, weight: Tensor, bias: Tensor | None) -> Tensor:
         if not self.fold and self.training:
             return self._linear(self._normed(norm, x), weight, bias)
-        scale, shift = self._affine(norm, x)
-        folded = weight @ shift
-        return self._linear(x, weight * scale, folded if bias is None else folded + bias)
+        return self._linear(x.tokens, *self._folded(norm, x, weight, bias))
 
     def _block(
-        self, block: Block, x: Tensor, tokens: Tokens, over: Over, seeds: Seeds, mask: Tensor | None = None
-    ) -> Tensor:
+        self, block: Block, x: Stream, tokens: Tokens, over: Over, seeds: Seeds, mask: Tensor | None = None
+    ) -> Stream:
+        if self.joined and tokens.sequences(over)[0] <= LONGEST:
+            return self._joined_block(block, x, tokens, over, seeds, mask)
         a, f = block.attention, block.ff
         y = self._normed_linear(a.norm, x, a.qkv.weight, None)  # (M, 3 H d)
         y = attention(
             y, tokens, over, heads=a.heads, mask=mask, dropout=self.model.config.dropout, seed=seeds[0],
             backend=self.backend,
         )  # fmt: skip
-        x = x + self._drop(self._linear(y, a.out.weight, a.out.bias), seeds[1])  # (M, D)
+        x = Stream(x.tokens + self._drop(self._linear(y, a.out.weight, a.out.bias), seeds[1]))  # (M, D)
         y = self._drop(F.gelu(self._normed_linear(f.norm, x, f.up.weight, f.up.bias)), seeds[2])  # (M, mlp)
-        return x + self._drop(self._linear(y, f.down.weight, f.down.bias), seeds[3])  # (M, D)
+        return Stream(x.tokens + self._drop(self._linear(y, f.down.weight, f.down.bias), seeds[3]))  # (M, D)
 
-    def _scale(self, scale: SpaceTime, x: Tensor, tokens: Tokens, seeds: Seeds) -> Tensor:
+    def _joined_block(
+        self, block: Block, x: Stream, tokens: Tokens, over: Over, seeds: Seeds, mask: Tensor | None
+    ) -> Stream:
+        a, f, dropout = block.attention, block.ff, self.model.config.dropout
+        weight, bias = (value.to(self.dtype) for value in self._folded(a.norm, x, a.qkv.weight, None))
+        x = attend(
+            x, weight, bias, a.out.weight.to(self.dtype), a.out.bias, tokens, over, heads=a.heads, mask=mask,
+            dropout=dropout, seeds=(seeds[0], seeds[1]), training=self.training,
+        )  # fmt: skip
+        weight, bias = self._folded(f.norm, x, f.up.weight, f.up.bias)
+        return feed(
+            x, weight.to(self.dtype), bias, f.down.weight.to(self.dtype), f.down.bias,
+            dropout=dropout, seeds=(seeds[2], seeds[3]), training=self.training,
+        )  # fmt: skip
+
+    def _scale(self, scale: SpaceTime, x: Stream, tokens: Tokens, seeds: Seeds) -> Stream:
         over: tuple[Over, Over] = ("nodes", "frames")
         masks: tuple[Tensor | None, Tensor | None] = (scale.mask, None)
         if scale.order == "joint":
@@ -156,26 +193,29 @@ class PackedForward:
             mask = None if scale.mask is None else scale.mask.repeat(tokens.frames, tokens.frames)
             masks = (mask, mask)
 
-        def space(x: Tensor) -> Tensor:
+        def space(x: Stream) -> Stream:
             return self._block(scale.space, x, tokens, over[0], seeds[:4], masks[0])
 
-        def time(x: Tensor) -> Tensor:
+        def time(x: Stream) -> Stream:
             return self._block(scale.time, x, tokens, over[1], seeds[4:], masks[1])
 
         if scale.order == "time-then-space":
             return space(time(x))
         if scale.order == "parallel":
-            return space(x) + time(x) - x
+            return Stream(space(x).tokens + time(x).tokens - x.tokens)
         return time(space(x))
 
-    def _pool(self, pool: torch.nn.Module, x: Tensor, tokens: Tokens) -> tuple[Tensor, Tokens]:
+    def _pool(self, pool: torch.nn.Module, x: Stream, tokens: Tokens) -> tuple[Stream, Tokens]:
         if not isinstance(pool, RegionPool):
             return x, tokens
+        there = tokens._replace(nodes=len(pool.regions))
+        if self.joined and not pool.mean:
+            return Stream(regions_max(x.tokens, *self._affine(pool.norm, x), list(pool.regions))), there
         parts = self._normed(pool.norm, x).view(*tokens, -1).split(pool.regions, 2)  # (N, T, nodes of a region, D)
         pooled = torch.stack([part.mean(2) if pool.mean else part.amax(2) for part in parts], 2)
-        return pooled.flatten(0, 2), tokens._replace(nodes=len(pool.regions))
+        return Stream(pooled.flatten(0, 2)), there
 
-    def _down(self, down: torch.nn.Module, x: Tensor, tokens: Tokens) -> tuple[Tensor, Tokens]:
+    def _down(self, down: torch.nn.Module, x: Stream, tokens: Tokens) -> tuple[Stream, Tokens]:
         if not isinstance(down, Downsample):
             return x, tokens
         y = self._normed(down.norm, x).view(*tokens, -1)  # (N, T, V, D)
@@ -191,4 +231,32 @@ class PackedForward:
             there = y.new_zeros(tokens.frames + 2 * border)
             there[border : border + tokens.frames] = 1.0
             y = torch.stack(taps).sum(0) / there.unfold(0, KERNEL, STRIDE).sum(-1)[:, None, None]
-        return y.flatten(0, 2), tokens._replace(frames=down.frames)
+        return Stream(y.flatten(0, 2)), tokens._replace(frames=down.frames)
+
+
+def joined_agrees(config: SpotFormerConfig, dtype: torch.dtype, device: torch.device) -> str:
+    """Why a network cannot have joined sub-layers there, or nothing: they are tried on few windows and compared."""
+    if dtype != torch.bfloat16:
+        return "they are made for bfloat16"
+    if problem := joined_problem(config):
+        return problem
+    found = []
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = SpotFormer(config).to(device)
+            x = torch.randn(8, config.frames, config.nodes, 2).to(device)
+        step = torch.zeros((), dtype=torch.int32, device=device)
+        for joined in (False, True):
+            packed = PackedForward(copy.deepcopy(model), dtype=dtype, backend="triton", joined=joined)
+            embedding = packed(x, site_seeds(step + 7, step) if config.dropout else None).embedding
+            embedding.square().sum().backward()
+            parameters = packed.model.parameters()
+            found.append([embedding.detach(), torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])])
+        for ours, theirs in zip(found[1], found[0], strict=True):
+            off = float((ours - theirs).norm() / theirs.norm())
+            if not off <= 0.1:
+                return f"off by {off:.1e}"
+    except Exception as error:  # a compiler may fail with anything
+        return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+    return ""

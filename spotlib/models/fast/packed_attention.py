@@ -20,6 +20,7 @@ from spotlib.models.fast.counter_dropout import limit
 Backend = Literal["triton", "fused", "plain"]
 Over = Literal["nodes", "frames", "all"]
 LONGEST = 128  # tokens of a sequence for which the kernels are meant
+BLOCK = 64  # rows of a tile of theirs, if a sequence is not longer
 
 
 class Tokens(NamedTuple):
@@ -121,15 +122,20 @@ def triton_agrees(heads: int, width: int, dtype: torch.dtype, device: torch.devi
 
 
 @functools.cache
-def _kernel() -> Any:
+def attention_kernel() -> Any:
+    """The module of the kernels; it needs Triton."""
     from spotlib.models.fast import packed_kernel
 
     return packed_kernel
 
 
-def _plan(qkv: Tensor, heads: int, dropout: float, where: tuple[int, int, int, int, int]) -> dict[str, Any]:
+def attention_plan(qkv: Tensor, heads: int, dropout: float, where: tuple[int, int, int, int, int]) -> dict[str, Any]:
+    """What the kernels want to know; ``where`` as `Tokens.sequences` gives it."""
     length, count, inner, outer, stride = where
+    block = max(BLOCK, 1 << (length - 1).bit_length())  # rows of a tile: whole sequences
+    packed = block // length
     return {
+        "block": block, "packed": packed, "programs": -(-count // packed),
         "heads": heads, "width": qkv.shape[1] // (3 * heads), "length": length, "count": count, "inner": inner,
         "outer_stride": outer, "token_stride": stride, "keep_below": limit(dropout), "gain": 1 / (1 - dropout),
         "exact": qkv.dtype == torch.float32 and torch.get_float32_matmul_precision() == "highest",
@@ -149,7 +155,9 @@ def packed_op(
     """The kernels as an operator; arguments as `Tokens.sequences` gives them, ``mask`` (L, L) uint8."""
     qkv = qkv.contiguous()
     out = qkv.new_empty(qkv.shape[0], qkv.shape[1] // 3)
-    _kernel().forward(qkv, out, mask, seed, _plan(qkv, heads, dropout, (length, count, inner, outer, stride)))
+    attention_kernel().forward(
+        qkv, out, mask, seed, attention_plan(qkv, heads, dropout, (length, count, inner, outer, stride))
+    )
     return out
 
 
@@ -171,7 +179,7 @@ def packed_backward_op(
     qkv, grad = qkv.contiguous(), grad.contiguous()
     to_qkv = torch.empty_like(qkv)
     where = (length, count, inner, outer, stride)
-    _kernel().backward(qkv, grad, to_qkv, mask, seed, _plan(qkv, heads, dropout, where))
+    attention_kernel().backward(qkv, grad, to_qkv, mask, seed, attention_plan(qkv, heads, dropout, where))
     return to_qkv
 
 

@@ -9,9 +9,14 @@ Softmax weights are never stored: the gradient computes them again, dropout bits
 
 from __future__ import annotations
 
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+
+from spotlib.models.fast.hash_kernel import kept, of_rows
+
+WARPS = 4
 
 
 @triton.jit
@@ -44,13 +49,9 @@ def _weights(
     total = tl.sum(weights, 1)
     weights = weights / tl.where(total > 0, total, 1.0)[:, None]
     factor = tl.where(seen, 1.0, 0.0)
-    if DROPOUT:  # spotlib.models.fast.counter_dropout.mixed, on unsigned numbers
-        place = ((sequence[:, None] * HEADS + tl.program_id(1)) * LENGTH + token[:, None]) * LENGTH + token[None, :]
-        h = place.to(tl.uint32) * 0x9E3779B1
-        h = (h ^ (h >> 15) ^ tl.load(seed).to(tl.uint32, bitcast=True)) * 0x85EBCA6B
-        h = (h ^ (h >> 13)) * 0xC2B2AE35
-        h = h ^ (h >> 16)
-        factor = tl.where((h & 0x7FFFFFFF) < keep_below, gain, 0.0)
+    if DROPOUT:
+        query = of_rows((sequence * HEADS + tl.program_id(1)) * LENGTH + token, seed)
+        factor = tl.where(kept(query, token, keep_below), gain, 0.0)
     return weights, factor
 
 
@@ -81,9 +82,9 @@ def _forward(
 
 @triton.jit
 def _backward(
-    qkv, grad, to_qkv, mask, seed, count, inner, outer_stride, token_stride, scale, keep_below, gain,
+    qkv, grad, to_qkv, sums, mask, seed, count, inner, outer_stride, token_stride, scale, keep_below, gain,
     HEADS: tl.constexpr, WIDTH: tl.constexpr, LENGTH: tl.constexpr, PACKED: tl.constexpr, BLOCK: tl.constexpr,
-    MASKED: tl.constexpr, DROPOUT: tl.constexpr, EXACT: tl.constexpr,
+    MASKED: tl.constexpr, DROPOUT: tl.constexpr, EXACT: tl.constexpr, SUMS: tl.constexpr,
 ):  # fmt: skip
     local, token, sequence, row, there = _rows(LENGTH, PACKED, BLOCK, count, inner, outer_stride, token_stride)
     channel = tl.program_id(1) * WIDTH + tl.arange(0, WIDTH)
@@ -111,25 +112,29 @@ def _backward(
     else:
         to_q = tl.dot(to_scores, k)
         to_k = tl.dot(tl.trans(to_scores), q)
+    if SUMS:  # over the tile's rows, for the gradient of a bias
+        at = sums + tl.program_id(0) * (3 * HEADS * WIDTH) + channel
+        tl.store(at, tl.sum(to_q, 0))
+        tl.store(at + HEADS * WIDTH, tl.sum(to_k, 0))
+        tl.store(at + 2 * HEADS * WIDTH, tl.sum(to_v, 0))
     kind = to_qkv.dtype.element_ty
     tl.store(to_qkv + offset, to_q.to(kind), mask=there[:, None])
     tl.store(to_qkv + offset + HEADS * WIDTH, to_k.to(kind), mask=there[:, None])
     tl.store(to_qkv + offset + 2 * HEADS * WIDTH, to_v.to(kind), mask=there[:, None])
 
 
-def _launch(kernel, tensors: tuple[Tensor, ...], mask: Tensor | None, seed: Tensor | None, plan: dict) -> None:
+def _launch(
+    kernel, tensors: tuple[Tensor, ...], mask: Tensor | None, seed: Tensor | None, plan: dict, **flags: bool
+) -> None:
     length, heads, width = plan["length"], plan["heads"], plan["width"]
-    block = max(16, triton.next_power_of_2(length)) if length > 32 else plan.get("block", 64)
-    packed = block // length
-    grid = (triton.cdiv(plan["count"], packed), heads)
     first = tensors[0]
-    kernel[grid](
+    kernel[(plan["programs"], heads)](
         *tensors, first if mask is None else mask, first if seed is None else seed,
         plan["count"], plan["inner"], plan["outer_stride"], plan["token_stride"],
         width**-0.5, plan["keep_below"], plan["gain"],
-        HEADS=heads, WIDTH=width, LENGTH=length, PACKED=packed, BLOCK=block,
-        MASKED=mask is not None, DROPOUT=seed is not None, EXACT=plan["exact"],
-        num_warps=4,
+        HEADS=heads, WIDTH=width, LENGTH=length, PACKED=plan["packed"], BLOCK=plan["block"],
+        MASKED=mask is not None, DROPOUT=seed is not None, EXACT=plan["exact"], **flags,
+        num_warps=WARPS,
     )  # fmt: skip
 
 
@@ -139,7 +144,14 @@ def forward(qkv: Tensor, out: Tensor, mask: Tensor | None, seed: Tensor | None, 
 
 
 def backward(
-    qkv: Tensor, grad: Tensor, to_qkv: Tensor, mask: Tensor | None, seed: Tensor | None, plan: dict
-) -> None:  # fmt: skip
-    """Write the gradient of ``qkv`` into ``to_qkv``, given that of the result."""
-    _launch(_backward, (qkv, grad, to_qkv), mask, seed, plan)
+    qkv: Tensor, grad: Tensor, to_qkv: Tensor, mask: Tensor | None, seed: Tensor | None, plan: dict,
+    *, sums: bool = False,
+) -> Tensor:  # fmt: skip
+    """Write the gradient of ``qkv`` into ``to_qkv``, given that of the result.
+
+    Returns:
+        Its sum over each tile's rows (G, 3 H d) if ``sums``, float32; else nothing.
+    """
+    each = qkv.new_empty(plan["programs"] if sums else 0, qkv.shape[1], dtype=torch.float32)
+    _launch(_backward, (qkv, grad, to_qkv, each), mask, seed, plan, SUMS=sums)
+    return each
