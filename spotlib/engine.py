@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from spotlib.labels import SEGMENT
-from spotlib.material import Bank, Material, columns_of
+from spotlib.material import Bank, Material, matrix_of
 from spotlib.memory import keep_freed_memory
 from spotlib.models import build_model
 from spotlib.models.fast import evaluator
@@ -81,6 +81,7 @@ class Engine:
             )
             self._order = torch.zeros(ORDER, params.segments_per_batch, dtype=torch.int64, device=self.device)
             self._at = torch.zeros(1, dtype=torch.int64, device=self.device)  # which row of the order is next
+            self._targets = matrix_of(bank.targets)  # (F, 7)
             self._within = torch.arange(SEGMENT, device=self.device)
             self._step_number = torch.zeros((), dtype=torch.int32, device=self.device)
             self._seed = torch.zeros((), dtype=torch.int32, device=self.device)
@@ -213,8 +214,7 @@ class Engine:
         starts = self._order.index_select(0, self._at).view(-1)  # (B,)
         frames = (starts[:, None] + self._within).view(-1)  # (B 16,)
         self.optimiser.zero_grad(set_to_none=True)
-        targets = tuple(column[frames] for column in columns_of(self.bank.targets))
-        loss, terms = self._objective(self.bank.windows[frames], targets, self._step_number)
+        loss, terms = self._objective(self.bank.windows[frames], self._targets[frames], self._step_number)
         loss.backward()
         self.optimiser.step()
         self._sums += terms

@@ -88,6 +88,12 @@ class Material:
             yield (starts[:, None] + within).reshape(-1)  # (B * 16,)
 
 
-def columns_of(targets: FrameTargets) -> tuple[torch.Tensor, ...]:
-    """The tensors of targets, in the order of their names."""
-    return tuple(getattr(targets, field.name) for field in fields(targets))
+def matrix_of(targets: FrameTargets) -> torch.Tensor:
+    """Targets of F frames as one matrix (F, 7) float32, columns in the order of their names: picked from at once."""
+    return torch.stack([getattr(targets, field.name).float() for field in fields(targets)], 1)
+
+
+def targets_of(matrix: torch.Tensor) -> FrameTargets:
+    """What `matrix_of` was given, for the rows of ``matrix``; classes are int64 again."""
+    shares, classes = matrix.unbind(1)[:4], matrix.unbind(1)[4:]
+    return FrameTargets(*shares, *(column.to(torch.int64) for column in classes))

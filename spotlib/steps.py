@@ -16,6 +16,7 @@ from torch.utils import deterministic as _deterministic
 
 from spotlib.labels import FrameTargets
 from spotlib.losses import spotting_loss
+from spotlib.material import targets_of
 from spotlib.models.fast import trainer
 from spotlib.models.fast.packed import PackedForward, joined_agrees, site_seeds
 from spotlib.models.fast.packed_attention import Backend, triton_agrees
@@ -74,7 +75,7 @@ def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Spee
     return speed, notes
 
 
-Objective = Callable[[Tensor, tuple[Tensor, ...], Tensor], tuple[Tensor, Tensor]]
+Objective = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 Scorer = Callable[[Tensor], Tensor]
 
 
@@ -88,7 +89,7 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
         seed: int32 on the device; with the number of the step it decides what the packed form drops.
 
     Returns:
-        The objective, from the windows (N, K, V, 2) and targets (`spotlib.material.columns_of`) of a batch and the
+        The objective, from the windows (N, K, V, 2) and targets (`spotlib.material.matrix_of`) of a batch and the
         number of the step to the loss and its terms (`term_names`); and the scorer, from windows to logits (N, 10),
         float32. They see batches only, so that what is compiled for one data set serves the next.
     """
@@ -98,12 +99,12 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
     options = loss_options(params)
     drops = packed is not None and packed.model.config.dropout > 0
 
-    def objective(windows: Tensor, columns: tuple[Tensor, ...], step: Tensor) -> tuple[Tensor, Tensor]:
+    def objective(windows: Tensor, targets: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         if packed is None:
             logits, embedding = trainer(model)(windows.float())
         else:
             logits, embedding = packed(windows, site_seeds(seed, step) if drops else None, training=True)
-        loss, terms = spotting_loss(logits, embedding, FrameTargets(*columns), **options)
+        loss, terms = spotting_loss(logits, embedding, targets_of(targets), **options)
         return loss, torch.stack([loss.detach(), *(term.detach() for term in terms.values())])
 
     def scorer(windows: Tensor) -> Tensor:

@@ -321,7 +321,7 @@ def gpu_parts(
         return measure
 
     whole = loso_epochs >= WHOLE_EPOCHS
-    counts = (5,) if whole else (2, 3) if quick else (1, 2, 3)  # the whole thing once, as it is fastest
+    counts = (6,) if whole else (2, 3) if quick else (1, 2, 3)  # the whole thing once, as it is fastest
     return {
         "ways": lambda: training(material(), chosen, rounds=rounds, rates=rates()),
         "attention": lambda: attention_ways(device),

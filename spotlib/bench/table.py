@@ -159,7 +159,8 @@ def _folds(known: Measured) -> str:
         found = known("train", f"loso, {count} at once", device="gpu")
         if found:
             how = "all of it" if found["whole"] else f"from {found['folds']} folds of {found['epochs']} epochs"
-            lines.append([f"leave-one-subject-out, folds at once: {count}", spread(found["minutes"], "min"), how])
+            rows = f", windows of {found['rows']} frames" if "rows" in found else ""
+            lines.append([f"leave-one-subject-out, folds at once: {count}{rows}", spread(found["minutes"], "min"), how])
     return markdown(["on a GPU", "measured", "extrapolated"], lines) if lines else ""
 
 

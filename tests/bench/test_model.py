@@ -52,7 +52,7 @@ def test_floor_is_operations_over_the_rate_or_bytes_over_the_bandwidth():
     tokens = block_tokens(net, 17, 10)
     assert 2 * 170 < tokens < 2 * 170 * 1.3
     assert net.training
-    assert floor["memory_ms"] == pytest.approx(tokens * 512 * 256 * 4 * 64 / 10e9 * 1e3)
+    assert floor["memory_ms"] == pytest.approx(tokens * 512 * 256 * 4 * 63 / 10e9 * 1e3)
     assert floor["floor_ms"] == max(floor["products_ms"], floor["memory_ms"])
     half = step_floor(net, 17, 10, RATES, windows=512, precision="bfloat16")
     assert half["floor_ms"] == pytest.approx(floor["memory_ms"] / 2)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from spotlib.models.fast.counter_dropout import dropout, mixed
-from spotlib.models.fast.folding import Stats, update_running
+from spotlib.models.fast.folding import Stats, update_all_running
 from spotlib.models.fast.packed_attention import LONGEST, Backend, Over, Tokens, attention
 from spotlib.models.fast.packed_sublayers import Stream, attend, embed, feed, joined_problem
 from spotlib.models.fast.packed_sublayers import pool as regions_max
@@ -61,6 +61,7 @@ class PackedForward:
         if joined and (problem := joined_problem(model.config)):
             raise ValueError(problem)
         self.training = True
+        self._seen: list[tuple[ChannelNorm, Stats]] = []  # norms of a pass, with the statistics of its batch
         self.wide = torch.promote_types(dtype, torch.float32)  # of everything but tokens and products
 
     @staticmethod
@@ -72,6 +73,7 @@ class PackedForward:
         """``seeds`` of `site_seeds` switch dropout on; ``training`` chooses the batch's or the running statistics."""
         model = self.model
         self.training = training
+        self._seen = []
         s: Seeds = [None] * SITES if seeds is None else list(seeds.unbind())
         tokens = Tokens(*x.shape[:3])
         y = self._embed(x.to(self.wide), tokens, s[0])  # (N T V, D)
@@ -81,6 +83,8 @@ class PackedForward:
         y, tokens = self._down(model.down2, *self._pool(model.flgp2, y, tokens))
         y, tokens = self._down(model.down3, self._block(model.time3, y, tokens, "frames", s[17:21]), tokens)
         y, tokens = self._down(model.down4, self._block(model.time4, y, tokens, "frames", s[21:25]), tokens)
+        if training:
+            update_all_running(self._seen)
         embedding = y.tokens.view(*tokens, -1).to(self.wide).mean(1).amax(1)  # (N, D)
         return SpotFormerOutput(model.head(embedding) if model.head is not None else None, embedding)
 
@@ -99,7 +103,7 @@ class PackedForward:
             w0, w1 = weight.unbind(1)
             var = w0 * w0 * a + 2 * w0 * w1 * b + w1 * w1 * c
             stats = Stats(w0 * mean[0] + w1 * mean[1] + bias, var.clamp(min=0), len(flat))
-            update_running(norm, stats)
+            self._seen.append((norm, stats))
         else:
             stats = self._running(norm)
         scale = norm.weight * (stats.var + norm.eps).rsqrt()
@@ -131,7 +135,7 @@ class PackedForward:
             if mean is None or var is None:
                 var, mean = torch.var_mean(x.tokens.to(self.wide), 0, correction=0)
             stats = Stats(mean, var, len(x.tokens))
-            update_running(norm, Stats(mean.detach(), var.detach(), len(x.tokens)))
+            self._seen.append((norm, stats))
         else:
             stats = self._running(norm)
         scale = norm.weight * (stats.var + norm.eps).rsqrt()
