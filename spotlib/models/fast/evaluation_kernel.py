@@ -6,11 +6,16 @@ a tile's rows take so many registers and so long that products by cuBLAS and `to
 
 from __future__ import annotations
 
+import functools
+
+import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from spotlib.models.fast.token_kernel import gelu
+
+LARGE = 200_000  # bytes of shared memory that large tiles of the feed-forward take with D = 256; an H100 has them
 
 
 @triton.jit
@@ -28,7 +33,8 @@ def _project(
         right = tl.load(weight + column[None, :] * INNER + inner[:, None])  # (CHUNK, COLUMNS)
         y = tl.dot(left, right, y)
     at = row[:, None] * WIDTH + column[None, :]
-    y += tl.load(bias + column)[None, :] + tl.load(x + at, mask=there, other=0.0).to(tl.float32)
+    y += tl.load(bias + column)[None, :]
+    y += tl.load(x + at, mask=there, other=0.0).to(tl.float32)
     tl.store(out + at, y.to(out.dtype.element_ty), mask=there)
 
 
@@ -48,7 +54,8 @@ def _feed(
         hidden = tl.dot(tokens, tl.load(up + inner[None, :] * WIDTH + column[:, None]))  # (BLOCK, CHUNK)
         value, _ = gelu(hidden + tl.load(up_bias + inner)[None, :])
         y = tl.dot(value.to(tokens.dtype), tl.load(down + column[None, :] * MLP + inner[:, None]), y)
-    y += tl.load(down_bias + column)[None, :] + tl.load(x + at, mask=there, other=0.0).to(tl.float32)
+    y += tl.load(down_bias + column)[None, :]
+    y += tl.load(x + at, mask=there, other=0.0).to(tl.float32)
     tl.store(out + at, y.to(out.dtype.element_ty), mask=there)
 
 
@@ -68,8 +75,17 @@ def feed(x: Tensor, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor
     """x + gelu(x up' + up_bias) down' + down_bias; ``up`` (H, D) and ``down`` (D, H) as x, biases float32."""
     (rows, width), mlp = x.shape, len(up)
     out = x.new_empty(rows, width)
-    _feed[(triton.cdiv(rows, 128),)](
+    block, chunk, warps = (128, 64, 8) if _shared(x.device) >= LARGE else (64, 32, 4)
+    _feed[(triton.cdiv(rows, block),)](
         x, up, up_bias, down, down_bias, out, rows,
-        WIDTH=width, MLP=mlp, BLOCK=128, CHUNK=min(64, mlp), num_warps=8, num_stages=2,
+        WIDTH=width, MLP=mlp, BLOCK=block, CHUNK=min(chunk, mlp), num_warps=warps, num_stages=2,
     )  # fmt: skip
     return out
+
+
+@functools.cache
+def _shared(device: torch.device) -> int:
+    """Bytes of shared memory that a program may have."""
+    if device.type != "cuda":
+        return 0
+    return getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", 0)

@@ -256,7 +256,10 @@ def joined_agrees(config: SpotFormerConfig, dtype: torch.dtype, device: torch.de
             embedding = packed(x, site_seeds(step + 7, step) if config.dropout else None).embedding
             embedding.square().sum().backward()
             parameters = packed.model.parameters()
-            found.append([embedding.detach(), torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])])
+            gradient = torch.cat([p.grad.flatten() for p in parameters if p.grad is not None])
+            with torch.no_grad():
+                evaluated = packed(x, training=False).embedding
+            found.append([embedding.detach(), gradient, evaluated])
         for ours, theirs in zip(found[1], found[0], strict=True):
             off = float((ours - theirs).norm() / theirs.norm())
             if not off <= 0.1:
