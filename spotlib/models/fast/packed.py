@@ -85,6 +85,7 @@ class PackedForward:
         y, tokens = self._down(model.down4, self._block(model.time4, y, tokens, "frames", s[21:25]), tokens)
         if training:
             update_all_running(self._seen)
+            self._seen = []  # nothing of a pass stays
         embedding = y.tokens.view(*tokens, -1).to(self.wide).mean(1).amax(1)  # (N, D)
         return SpotFormerOutput(model.head(embedding) if model.head is not None else None, embedding)
 

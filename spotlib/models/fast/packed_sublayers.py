@@ -20,7 +20,9 @@ from spotlib.models.fast.packed_attention import Over, Tokens, attention_kernel,
 if TYPE_CHECKING:
     from spotlib.models.spotformer import SpotFormerConfig
 
-TILE, WINDOWS, GROUPS = 128, 128, 32  # as in `token_kernel`: rows for which sums are written
+TILE = 128  # rows of a tile of `token_kernel`, for which sums are written
+WINDOWS = 128  # of a tile of the embedding, which has one node and frame of so many windows
+GROUPS = 32  # of nodes, of a tile of the regions' largest
 WIDTHS = (16, 32, 64, 128, 256)  # of tokens, heads together and hidden tokens: tiles hold whole rows
 
 

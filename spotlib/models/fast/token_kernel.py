@@ -16,12 +16,10 @@ import triton.language as tl
 from torch import Tensor
 
 from spotlib.models.fast.hash_kernel import kept_rows, of_rows
+from spotlib.models.fast.packed_sublayers import GROUPS, TILE, WINDOWS
 
-TILE = 128  # rows of a tile, for which sums are written
-STEP = 8  # of them at a time
-GROUPS = 32  # of a tile of the regions' largest
-WARPS = 2  # few, so that many tiles are on a multiprocessor: by trial on an H100, as what is above
-WINDOWS = 128  # of a tile of the embedding, which has one node and frame of so many windows
+STEP = 8  # rows of a tile at a time
+WARPS = 2  # few, so that many tiles are on a multiprocessor: by trial on an H100, as sizes of tiles
 
 
 @triton.jit
