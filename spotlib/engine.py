@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from spotlib.errors import in_a_line
 from spotlib.labels import SEGMENT
 from spotlib.material import Bank, Material, matrix_of
 from spotlib.memory import keep_freed_memory
@@ -245,7 +246,7 @@ class Engine:
             except Exception as error:  # a compiler or a kernel may fail with anything
                 if not self.speed.packed:
                     raise
-                self.notes.append(f"neither compiled nor Triton: {_said(error)}")
+                self.notes.append(f"neither compiled nor Triton: {in_a_line(error)}")
                 self.speed = replace(self.speed, compile=False, attention="fused")
                 self._objective, self._scorer = functions(self.model, self.params, self.speed, self._seed)
                 step()
@@ -258,7 +259,7 @@ class Engine:
                     step()
                 self._graphs[name] = graph
             except Exception as error:
-                self.notes.append(f"no CUDA graph of the {name} step: {_said(error)}")
+                self.notes.append(f"no CUDA graph of the {name} step: {in_a_line(error)}")
                 self.speed = replace(self.speed, graph=False)
                 torch.cuda.synchronize(self.device)
 
@@ -313,7 +314,3 @@ class Engine:
 def _drops(module: nn.Module) -> bool:
     dropout = module.p if isinstance(module, nn.Dropout) else getattr(module, "dropout", 0.0)
     return isinstance(dropout, float) and dropout > 0
-
-
-def _said(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0][:200]

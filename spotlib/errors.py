@@ -35,3 +35,8 @@ class SpotlibError(Exception):
 
 class ReadError(SpotlibError):
     """The medium failed (permission, disk, network): nothing that was computed meanwhile may be kept."""
+
+
+def in_a_line(error: Exception) -> str:
+    """Kind and first line of an error that came from elsewhere, for a note; at most 200 letters."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]

@@ -165,7 +165,7 @@ def _gpu_step(known: Measured) -> Row:
 
 def _loso(known: Measured) -> Row:
     found, ways = best_loso(known) or {}, gpu_ways(known)
-    other = "" if "floor" in found else OTHER_WINDOWS
+    other = OTHER_WINDOWS if "rows" in found and "floor" not in found else ""
     reference = found.get("reference_ms_per_step") or ways.get("reference", {}).get("ms_per_step", {})
     floor = (found.get("floor") or ways.get(fastest(ways), {}).get("floor", {})).get("floor_ms")
     minutes = floor * LOSO_STEPS / 60_000 if floor else None

@@ -88,6 +88,8 @@ def test_ways_on_a_gpu():
     assert (
         "4.00 ms, fast; loss in the second half of the curve 0.8500, of the reference 0.8550 | 2.00 ms | 2.0 |" in text
     )
+    assert "73.5 min for its steps alone |" in text  # 147,000 steps of 30 ms
+    assert "4.90 min for the steps alone |" in text
     assert gpu_ways(known("cpu", train={"ways": {"ways": ways}})) == {}
 
 

@@ -9,11 +9,13 @@ statistics, folded weights, head and losses stay float32.
 from __future__ import annotations
 
 import copy
+import functools
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spotlib.errors import in_a_line
 from spotlib.models.fast.counter_dropout import dropout, mixed
 from spotlib.models.fast.folding import Stats, update_all_running
 from spotlib.models.fast.packed_attention import LONGEST, Backend, Over, Tokens, attention
@@ -239,8 +241,9 @@ class PackedForward:
         return Stream(y.flatten(0, 2)), tokens._replace(frames=down.frames)
 
 
+@functools.cache
 def joined_agrees(config: SpotFormerConfig, dtype: torch.dtype, device: torch.device) -> str:
-    """Why a network cannot have joined sub-layers there, or nothing: they are tried on few windows and compared."""
+    """Why a network cannot have joined sub-layers there, or nothing: tried on few windows and compared, once."""
     if dtype != torch.bfloat16:
         return "they are made for bfloat16"
     if problem := joined_problem(config):
@@ -266,5 +269,5 @@ def joined_agrees(config: SpotFormerConfig, dtype: torch.dtype, device: torch.de
             if not off <= 0.1:
                 return f"off by {off:.1e}"
     except Exception as error:  # a compiler may fail with anything
-        return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        return in_a_line(error)
     return ""

@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from spotlib.errors import in_a_line
 from spotlib.models.fast.counter_dropout import dropout as counter_dropout
 from spotlib.models.fast.counter_dropout import limit
 
@@ -117,7 +118,7 @@ def triton_agrees(heads: int, width: int, dtype: torch.dtype, device: torch.devi
                 if not worst <= allowed:
                     return f"off by {worst:.1e} over {over}"
     except Exception as error:  # a compiler may fail with anything
-        return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+        return in_a_line(error)
     return ""
 
 
@@ -142,11 +143,11 @@ def attention_plan(qkv: Tensor, heads: int, dropout: float, where: tuple[int, in
     }  # fmt: skip
 
 
-_WHERE = "int heads, int length, int count, int inner, int outer, int stride, float dropout"
+WHERE = "int heads, int length, int count, int inner, int outer, int stride, float dropout"
 
 
 @torch.library.custom_op(
-    "spotlib::packed_attention", mutates_args=(), schema=f"(Tensor qkv, Tensor? mask, Tensor? seed, {_WHERE}) -> Tensor"
+    "spotlib::packed_attention", mutates_args=(), schema=f"(Tensor qkv, Tensor? mask, Tensor? seed, {WHERE}) -> Tensor"
 )
 def packed_op(
     qkv: Tensor, mask: Tensor | None, seed: Tensor | None, heads: int, length: int, count: int, inner: int, outer: int,
@@ -169,7 +170,7 @@ def _(qkv, mask, seed, heads, length, count, inner, outer, stride, dropout):
 @torch.library.custom_op(
     "spotlib::packed_attention_backward",
     mutates_args=(),
-    schema=f"(Tensor grad, Tensor qkv, Tensor? mask, Tensor? seed, {_WHERE}) -> Tensor",
+    schema=f"(Tensor grad, Tensor qkv, Tensor? mask, Tensor? seed, {WHERE}) -> Tensor",
 )
 def packed_backward_op(
     grad: Tensor, qkv: Tensor, mask: Tensor | None, seed: Tensor | None, heads: int, length: int, count: int,

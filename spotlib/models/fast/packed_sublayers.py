@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from spotlib.models.fast.counter_dropout import limit
-from spotlib.models.fast.packed_attention import Over, Tokens, attention_kernel, attention_plan
+from spotlib.models.fast.packed_attention import WHERE, Over, Tokens, attention_kernel, attention_plan
 
 if TYPE_CHECKING:
     from spotlib.models.spotformer import SpotFormerConfig
@@ -123,13 +123,11 @@ def _back(out: Tensor, mean: Tensor, to_mean: Tensor | None, to_var: Tensor | No
 
 # -- attention --
 
-_WHERE = "int heads, int length, int count, int inner, int outer, int stride, float dropout"
-
 
 @torch.library.custom_op(
     "spotlib::attend", mutates_args=(),
     schema=f"(Tensor x, Tensor weight, Tensor bias, Tensor out_weight, Tensor out_bias, Tensor? mask, Tensor? seed, "
-    f"Tensor? out_seed, {_WHERE}, bool training) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+    f"Tensor? out_seed, {WHERE}, bool training) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 )  # fmt: skip
 def attend_op(
     x: Tensor, weight: Tensor, bias: Tensor, out_weight: Tensor, out_bias: Tensor, mask: Tensor | None,
@@ -142,8 +140,8 @@ def attend_op(
     plan = attention_plan(qkv, heads, dropout if seed is not None else 0.0, (length, count, inner, outer, stride))
     attention_kernel().forward(qkv, y, mask, seed, plan)
     if not training:
-        nothing = (out_bias.new_empty(0) for _ in range(2))
-        return _whole().project(y, out_weight.contiguous(), out_bias, x), *nothing, qkv, y
+        out = _whole().project(y, out_weight.contiguous(), out_bias, x)
+        return out, out_bias.new_empty(0), out_bias.new_empty(0), qkv, y
     out = y @ out_weight.t()
     mean, var = _kernels().residual(out, out_bias, x, _drop(out_seed, dropout))
     return out, mean, var, qkv, y
@@ -166,7 +164,7 @@ def _(x, weight, bias, out_weight, out_bias, mask, seed, out_seed, heads, length
 @torch.library.custom_op(
     "spotlib::attend_backward", mutates_args=(),
     schema=f"(Tensor grad, Tensor constant, Tensor slope, Tensor x, Tensor weight, Tensor out_weight, Tensor? mask, "
-    f"Tensor? seed, Tensor? out_seed, Tensor out, Tensor qkv, Tensor y, {_WHERE}) "
+    f"Tensor? seed, Tensor? out_seed, Tensor out, Tensor qkv, Tensor y, {WHERE}) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor)",
 )  # fmt: skip
 def attend_backward_op(
@@ -231,8 +229,7 @@ def feed_op(
     """`feed` as an operator: the result, its mean and variance; the derivative at hidden tokens, and these."""
     if not training:
         out = _whole().feed(x, up.contiguous(), up_bias, down.contiguous(), down_bias)
-        nothing = [up_bias.new_empty(0) for _ in range(4)]
-        return out, nothing[0], nothing[1], nothing[2].to(x.dtype), nothing[3].to(x.dtype)
+        return out, up_bias.new_empty(0), up_bias.new_empty(0), x.new_empty(0), x.new_empty(0)
     steep = x @ up.t()  # (M, H)
     active = _kernels().activate(steep, up_bias, _drop(hidden_seed, dropout))
     out = active @ down.t()

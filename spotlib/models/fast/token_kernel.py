@@ -260,9 +260,9 @@ class Drop(NamedTuple):
     keep_below: int
     gain: float
 
-    def arguments(self, given: Tensor) -> tuple[Tensor, ...]:
+    def seed_or(self, given: Tensor) -> Tensor:
         """The seed, for which any tensor stands where none is read."""
-        return (given if self.seed is None else self.seed,)
+        return given if self.seed is None else self.seed
 
 
 def _statistics(means: Tensor, spreads: Tensor, rows: int, of_tile: int, same: int, tile: int) -> tuple[Tensor, Tensor]:
@@ -286,7 +286,7 @@ def residual(y: Tensor, bias: Tensor, x: Tensor, drop: Drop) -> tuple[Tensor, Te
     count = triton.cdiv(rows, TILE)
     means, spreads = bias.new_empty(count, width), bias.new_empty(count, width)
     _residual[(count,)](
-        y, bias, x, means, spreads, *drop.arguments(bias), rows, drop.keep_below, drop.gain,
+        y, bias, x, means, spreads, drop.seed_or(bias), rows, drop.keep_below, drop.gain,
         WIDTH=width, TILE=TILE, STEP=STEP, DROPOUT=drop.seed is not None, num_warps=WARPS,
     )  # fmt: skip
     return _statistics(means, spreads, rows, rows, 1, TILE)
@@ -303,7 +303,7 @@ def residual_back(
     count = triton.cdiv(rows, TILE)
     to_x, to_y, sums = out.new_empty(rows, width), out.new_empty(rows, width), constant.new_empty(count, width)
     _residual_back[(count,)](
-        grad, out, constant, slope, to_x, to_y, sums, *drop.arguments(constant), rows, drop.keep_below, drop.gain,
+        grad, out, constant, slope, to_x, to_y, sums, drop.seed_or(constant), rows, drop.keep_below, drop.gain,
         WIDTH=width, TILE=TILE, STEP=STEP, DROPOUT=drop.seed is not None, num_warps=WARPS,
     )  # fmt: skip
     return to_x, to_y, sums
@@ -314,7 +314,7 @@ def activate(hidden: Tensor, bias: Tensor, drop: Drop) -> Tensor:
     rows, width = hidden.shape
     out = torch.empty_like(hidden)
     _activate[(triton.cdiv(rows, STEP),)](
-        hidden, bias, out, *drop.arguments(bias), rows, drop.keep_below, drop.gain,
+        hidden, bias, out, drop.seed_or(bias), rows, drop.keep_below, drop.gain,
         WIDTH=width, STEP=STEP, DROPOUT=drop.seed is not None, num_warps=2 * WARPS,
     )  # fmt: skip
     return out
@@ -341,7 +341,7 @@ def embed(
     count = places * triton.cdiv(windows, WINDOWS)
     means, spreads = (table.new_empty(count if statistics else 0, width) for _ in range(2))
     _embed[(count,)](
-        x, weight, table, y, means, spreads, *drop.arguments(table), windows, places, drop.keep_below, drop.gain,
+        x, weight, table, y, means, spreads, drop.seed_or(table), windows, places, drop.keep_below, drop.gain,
         WIDTH=width, TILE=WINDOWS, STEP=STEP // 2, DROPOUT=drop.seed is not None, STATISTICS=statistics,
         num_warps=WARPS,
     )  # fmt: skip
@@ -359,7 +359,7 @@ def embed_back(
     tiles = triton.cdiv(windows, WINDOWS)
     to_across, to_down, to_table = (constant.new_empty(tiles, places, width) for _ in range(3))
     _embed_back[(tiles * places,)](
-        grad, y, constant, slope, x, to_across, to_down, to_table, *drop.arguments(constant), windows, places,
+        grad, y, constant, slope, x, to_across, to_down, to_table, drop.seed_or(constant), windows, places,
         drop.keep_below, drop.gain,
         WIDTH=width, TILE=WINDOWS, STEP=STEP // 2, DROPOUT=drop.seed is not None, num_warps=WARPS,
     )  # fmt: skip
