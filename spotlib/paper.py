@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from spotlib.matching import Protocol
 from spotlib.progress import log
 from spotlib.rows import dataset_name
 from spotlib.runner import Run
@@ -80,9 +81,10 @@ def from_rows(path: Path, names: str, folder: Path) -> Path:
 
 def _title(name: str) -> str:
     """
-    >>> _title("T1-author"), _title("published")
-    ('T1, comparison of systems, author protocol', 'Published')
+    >>> _title("T1-author"), _title("T9-study"), _title("published")
+    ('T1, comparison of systems, author protocol', 'T9, cost, profile study', 'Published')
     """
-    base, _, protocol = name.partition("-")
+    base, *more = name.split("-")
     title = f"{base}, {TABLES[base].title}" if base in TABLES else base.capitalize()
-    return f"{title}, {protocol} protocol" if protocol else title
+    said = [f"{part} protocol" if part in get_args(Protocol) else f"profile {part}" for part in more]
+    return ", ".join([title, *said])

@@ -201,9 +201,10 @@ def difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
         before, after = old.get("params", {}).get(name), new.get("params", {}).get(name)
         if before != after:
             said.append(f"parameter {name} {before} -> {after}")
-    modules = {*old.get("code", {}), *new.get("code", {})}
-    changed = sorted(m for m in modules if old.get("code", {}).get(m) != new.get("code", {}).get(m))
-    if changed:
+    codes = old.get("code", {}), new.get("code", {})
+    if any(isinstance(code, str) for code in codes):  # of a packed row, which does not say what of each module was
+        said.extend(["code changed"] if codes[0] != codes[1] else [])
+    elif changed := sorted(m for m in {*codes[0], *codes[1]} if codes[0].get(m) != codes[1].get(m)):
         said.append("code changed: " + ", ".join(name.removeprefix("spotlib.") for name in changed))
     if old.get("data") != new.get("data"):
         said.append("data changed")

@@ -262,8 +262,8 @@ def status(
     found: list[tuple[Cell, State, float]] = []
     errors: list[str] = []
     for cell in plan(study) if cells is None else cells:
-        key = json.loads(canonical(key_of(cell)))
-        row, current = _find(store, cell, key)
+        key = key_of(cell)
+        row, current = find_row(store, cell.variant, key)
         state: State = "missing"
         if row is not None:
             state = "failed" if row.get("status") != "done" else "done" if current else "stale"
@@ -276,13 +276,14 @@ def status(
     return Status(study, tuple(found), tuple(errors))
 
 
-def _find(store: RowStore, cell: Cell, key: Mapping[str, Any]) -> tuple[dict[str, Any] | None, bool]:
-    """The row of a cell, and whether it is current; else the newest under the same parameters."""
-    path = store.path(cell.variant, key)
+def find_row(store: RowStore, variant: str, key: Mapping[str, Any]) -> tuple[dict[str, Any] | None, bool]:
+    """The row with this key, and True; else the newest of other code under the same parameters, or None, and False."""
+    key = json.loads(canonical(key))
+    path = store.path(variant, key)
     row = _peek(path)
     if row is not None:
         return row, True
-    others = path.parent.glob(f"fold{cell.fold}-seed{cell.seed}-*.json")
+    others = path.parent.glob(f"fold{key['fold']}-seed{key['seed']}-*.json")
     for other in sorted(others, key=lambda p: p.stat().st_mtime, reverse=True):
         row = _peek(other)
         if row is not None and row.get("key", {}).get("params") == key["params"]:
@@ -345,7 +346,7 @@ def study_rows(
     runs = StudyRuns(study, results=results, root=root)
     rows: list[dict[str, Any]] = []
     for cell in plan(study):
-        row, current = _find(runs.store, cell, json.loads(canonical(runs.key(cell))))
+        row, current = find_row(runs.store, cell.variant, runs.key(cell))
         if row is not None and (current or any_code):
             rows += tag([row], overrides=dict(cell.overrides), profile=study.profile)
     return rows

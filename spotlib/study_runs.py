@@ -8,18 +8,21 @@ from typing import Any
 
 from spotlib.errors import SpotlibError
 from spotlib.progress import log
+from spotlib.runner import Run
 from spotlib.store import canonical
-from spotlib.studies import Study, StudyRuns, plan, study_rows
+from spotlib.studies import Study, StudyRuns, find_row, plan, study_rows
 from spotlib.tables.from_rows import tables_of
 from spotlib.tables.packed import pack_rows
 from spotlib.training_jobs import train_all
+from spotlib.units import Unit
 
 
-def run_study(study: Study, *, seconds: float | None = None, **where: Any) -> int:
+def run_study(study: Study, *, seconds: float | None = None, any_code: bool = False, **where: Any) -> int:
     """Compute the rows of ``study`` that are missing, the most wanted first; return how many are still missing.
 
-    seconds: begin nothing further after so long (default: the study's ``budget_hours``). where: ``results``, ``root``,
-    ``workers``, ``device``, ``executor`` as for `spotlib.runner.Run`.
+    seconds: begin nothing further after so long (default: the study's ``budget_hours``). any_code: what other code
+    computed under the same parameters is not missing. where: ``results``, ``root``, ``workers``, ``device``,
+    ``executor`` as for `spotlib.runner.Run`.
     """
     runs = StudyRuns(study, **where)
     cells = plan(study)
@@ -31,9 +34,14 @@ def run_study(study: Study, *, seconds: float | None = None, **where: Any) -> in
             variants.append(cell.variant)
     if seconds is None and study.budget_hours is not None:
         seconds = 3600 * study.budget_hours
-    folds = sorted({cell.fold for cell in cells})
-    train_all(list(parts.values()), folds=folds, seconds=seconds)
-    return sum(len([u for u in run.missing(*variants) if u.fold.index in folds]) for run, variants in parts.values())
+    folds = {cell.fold for cell in cells}
+
+    def wanted(run: Run, unit: Unit) -> bool:
+        row = find_row(run.store, unit.variant, unit.key)[0] if any_code else None
+        return unit.fold.index in folds and (row is None or row.get("status") != "done")
+
+    train_all(list(parts.values()), wanted=wanted, seconds=seconds)
+    return sum(wanted(run, unit) for run, variants in parts.values() for unit in run.missing(*variants))
 
 
 def pack_studies(

@@ -25,7 +25,7 @@ Recipe = tuple[dict[str, Any], str, str, str]  # see `spotlib.runner.Run.recipe`
 def train_all(
     parts: Sequence[tuple[Run, Sequence[str]]],
     *,
-    folds: Sequence[int] | None = None,
+    wanted: Callable[[Run, Unit], bool] | None = None,
     retry_failed: bool | None = None,
     seconds: float | None = None,
 ) -> None:
@@ -33,8 +33,8 @@ def train_all(
 
     parts: runs, which may differ in parameters, and names of variants. All that is missing goes through one pool, so
     that no core or GPU waits for the last fold of a part. Workers, executor and device are those of the first run.
-    folds: only these; None: all. retry_failed: whether folds that failed before are tried again; None: as each run was
-    made. After ``seconds`` nothing further is begun: the same call goes on.
+    wanted: which of the missing ones; None: all. retry_failed: whether folds that failed before are tried again; None:
+    as each run was made. After ``seconds`` nothing further is begun: the same call goes on.
     """
     until = None if seconds is None else time.time() + seconds
     single: list[tuple[Run, Unit, list[str]]] = []
@@ -43,7 +43,7 @@ def train_all(
     devices: list[str] = []
     for run, variants in parts:
         todo = run.missing(*variants, retry_failed=run.retry_failed if retry_failed is None else retry_failed)
-        todo = [unit for unit in todo if folds is None or unit.fold.index in folds]
+        todo = [unit for unit in todo if wanted is None or wanted(run, unit)]
         if not todo:
             continue
         if not devices:  # those of a cluster are its workers'
@@ -82,7 +82,7 @@ def train_all(
     if left:  # another run on this folder has them; what it leaves undone, because it ends or dies, is done here
         wait_for(left)
         rest = None if until is None else max(0.0, until - time.time())
-        train_all(parts, folds=folds, retry_failed=False, seconds=rest)
+        train_all(parts, wanted=wanted, retry_failed=False, seconds=rest)
 
 
 def _late(until: float | None) -> bool:

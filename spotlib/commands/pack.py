@@ -55,11 +55,19 @@ def merge(
     dataset: str,
     **options: Any,
 ) -> None:
-    """Take the folder ROWS that `spotlib.remote` wrote into the results of DATASET."""
+    """Take ROWS into the results of DATASET: the folder that `spotlib.remote` wrote, or a packed file of rows.
+
+    With the packed rows of `results/` a study goes on where they end: `spotlib study STUDY --any-code`.
+    """
     from spotlib.store import copy_rows
+    from spotlib.tables.packed import unpack_rows
 
     run = opened(dataset, **options)
-    taken, damaged = copy_rows(rows, run.store.folder)
+    damaged: list[Path] = []
+    if rows.is_file():
+        taken = unpack_rows(rows, run.store, dataset=dataset)
+    else:
+        taken, damaged = copy_rows(rows, run.store.folder)
     for path in damaged:
         click.echo(f"{path}: damaged or no row, left out; compute it again", err=True)
     if not taken:

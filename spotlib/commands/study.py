@@ -21,7 +21,7 @@ from spotlib.errors import SpotlibError
 @row_options
 @click.option("--hours", type=click.FloatRange(0), help="Begin nothing further after so long (default: the budget).")
 @click.option("--tables-only", is_flag=True, help="Compute no rows: pack those that are there and make their tables.")
-@click.option("--any-code", is_flag=True, help="Also take rows that other code or another machine computed.")
+@click.option("--any-code", is_flag=True, help="Rows that other code or another machine computed are not missing.")
 def study(
     studies: tuple[str, ...],
     root: str | None,
@@ -55,7 +55,7 @@ def study(
         how = {"workers": workers, "device": device, "executor": executor, "retry_failed": retry_failed}
         for one in chosen:
             seconds = None if hours is None else 3600 * hours
-            missing += run_study(one, seconds=seconds, **how, **where)
+            missing += run_study(one, seconds=seconds, any_code=any_code, **how, **where)
     packed, problems = pack_studies(chosen, any_code=any_code, **where)
     for problem in problems:
         click.echo(problem, err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ def tables_of(
     """The tables that a packed file of rows is for, and per table that could not be made the reason.
 
     Rows need not fit the code of today: captions say at which commit they were computed. Where a file holds rows of
-    several profiles, each makes its own tables (those that its header names for it), and what both have computed is
-    compared in the table "profiles". Raises SpotlibError for a file that cannot be read.
+    several profiles, each makes its own tables (those that its header names for it): one that two of them make is T1 of
+    profile "paper" and T1-study of the other. What both have computed is compared in the table "profiles". Raises
+    SpotlibError for a file that cannot be read.
     """
     rows, header = read_packed(path)
     wanted = chosen(names)
@@ -32,23 +34,23 @@ def tables_of(
         by_profile.setdefault(str(row.get("profile", "")), []).append(row)
     made: list[Table] = []
     problems: dict[str, str] = {}
-    for profile, own in by_profile.items():
+    for profile, own in sorted(by_profile.items(), key=lambda item: item[0] != "paper"):  # stable
         meant = [name for name in header["tables"].get(profile, wanted) if name in allowed]
         if meant:
             found, lacking = build_all(own, meant, draws=draws, stored=True)
-            made += found
-            problems |= lacking
+            taken, called = {table.name for table in made} | {*problems}, profile or "other"
+            for table in found:
+                if table.name not in taken:
+                    made.append(table)
+                elif table.name != "published":  # the same values whatever was measured
+                    made.append(dataclasses.replace(table, name=f"{table.name}-{called}"))
+            problems |= {f"{name}-{called}" if name in taken else name: why for name, why in lacking.items()}
     if len(by_profile) == 2 and everything:
         full, small = sorted(by_profile, key=lambda name: name != "paper")
         try:
             made.append(same_order(by_profile[small], by_profile[full], draws=draws))
         except SpotlibError as error:
             problems["profiles"] = str(error)
-    twice = {table.name for i, table in enumerate(made) if table.name in {other.name for other in made[:i]}}
-    if twice:
-        raise SpotlibError(
-            f"{path}: table {min(twice)} comes from rows of several profiles; name the tables of each when packing"
-        )
     return made, problems
 
 

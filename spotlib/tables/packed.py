@@ -116,6 +116,22 @@ def read_packed(path: Path | str) -> tuple[list[dict[str, Any]], dict[str, Any]]
     return made, header
 
 
+def unpack_rows(path: Path | str, store: RowStore, *, dataset: str) -> int:
+    """Write every row of a packed file into ``store``, and return how many those are.
+
+    They are rows of other code there, as of another machine: tables take them where they are asked to (``any_code`` of
+    `spotlib.studies.study_rows`). Curves and scores are not among them. Raises SpotlibError if the file cannot be read
+    or is about another data set than ``dataset``.
+    """
+    rows, header = read_packed(path)
+    if header["dataset"] != dataset:
+        raise SpotlibError(f"{path}: rows of {header['dataset']}, not of {dataset}; name the data set of the rows")
+    for row in rows:
+        own = {name: value for name, value in row.items() if name not in ("key", "overrides", "profile")}
+        store.write(row["variant"], row["key"], own)
+    return len(rows)
+
+
 def _check(rows: Sequence[Mapping[str, Any]], header: Mapping[str, Any]) -> None:
     """Raise some error for rows that no table could be made of: files may come from anybody."""
     if not rows or header["rows"] != len(rows):

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from spotlib.cli import cli
 from spotlib.errors import SpotlibError
-from spotlib.studies import load_study
+from spotlib.studies import load_study, study_rows
 from spotlib.study_runs import pack_studies, run_study
 from spotlib.tables.packed import read_packed
 from tests.conftest import TINY
@@ -48,6 +48,29 @@ def test_one_command_gives_rows_tables_and_a_packed_file(place, monkeypatch):
     again = CliRunner().invoke(cli, ["study", str(path), "--results", str(results), "--tables-only"])
     assert again.exit_code == 0
     assert before == {p: p.stat().st_mtime_ns for p in (results / "demo" / "rows").rglob("*.json")}
+
+
+def test_a_study_goes_on_from_packed_rows(place, tmp_path, tiny_results):
+    path, results = place
+    study = load_study(path)
+    assert run_study(study, results=results, workers=2) == 0
+    packed, _ = pack_studies([study], path=tmp_path / "mine.jsonl.gz", results=results)
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(tiny_results / "demo" / "features", elsewhere / "demo" / "features")
+    run = CliRunner().invoke
+
+    merged = run(cli, ["merge", str(packed), "demo", "--results", str(elsewhere)])
+    assert merged.exit_code == 0, merged.output
+    assert "16 rows taken" in merged.output
+    assert run_study(study, seconds=-1, results=elsewhere) == 16  # rows of other code
+    next((elsewhere / "demo" / "rows" / "spotgcn").glob("fold0-*")).unlink()
+    assert run_study(study, seconds=-1, any_code=True, results=elsewhere) == 1
+    again = run(cli, ["study", str(path), "--results", str(elsewhere), "--any-code"])
+    assert again.exit_code == 0, again.output
+    codes = [row["key"]["code"] for row in study_rows(study, any_code=True, results=elsewhere)]
+    assert [isinstance(code, str) for code in codes].count(True) == 15
+    wrong = run(cli, ["merge", str(packed), "cas_me2", "--results", str(elsewhere)])
+    assert "rows of demo, not of cas_me2; name the data set of the rows" in str(wrong.exception) + wrong.output
 
 
 def test_studies_of_two_data_sets_are_not_packed_together(place):

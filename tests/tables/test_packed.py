@@ -12,7 +12,7 @@ from spotlib.errors import SpotlibError
 from spotlib.store import RowStore, canonical
 from spotlib.tables import build_all, tag
 from spotlib.tables.from_rows import rebuild, tables_of
-from spotlib.tables.packed import newest, pack_rows, read_packed
+from spotlib.tables.packed import newest, pack_rows, read_packed, unpack_rows
 from tests.rows_factory import fail, make_rows
 
 DRAWS = 200
@@ -89,11 +89,34 @@ def test_two_profiles_make_their_own_tables_and_are_compared(tmp_path) -> None:
     assert "profile paper" in made[0].caption
     assert "profile study" in made[2].caption
     assert set(made[3].frame.variant) == {"spotformer", "spotgcn"}
-    mixed = pack_rows(main + small, tmp_path / "y.gz")
-    with pytest.raises(
-        SpotlibError, match=r"table T\d+.* comes from rows of several profiles; name the tables of each"
-    ):
-        tables_of(mixed, draws=DRAWS)
+
+
+def test_a_table_of_two_profiles_is_made_for_each(tmp_path) -> None:
+    main = tag(make_rows(("spotformer", "peaks", "spotgcn"), **SMALL), profile="paper")
+    small = tag(make_rows(("spotformer", "spotgcn"), **SMALL), profile="study")
+    path = pack_rows(small + main, tmp_path / "x.gz", tables={"paper": ["T1", "T9"], "study": ["T1", "T12"]})
+    made, problems = tables_of(path, draws=DRAWS)
+    names = ["T1", "T1-author", "T9", "T1-study", "T1-author-study", "T12", "profiles"]
+    assert [table.name for table in made] == names
+    by_name = {table.name: table for table in made}
+    assert set(by_name["T1"].frame.variant) == {"peaks", "spotgcn", "spotformer"}
+    assert set(by_name["T1-study"].frame.variant) == {"spotgcn", "spotformer"}
+    assert "profile study" in by_name["T1-study"].caption
+    assert problems == {}
+
+
+def test_packed_rows_come_back_into_a_store(packed, tmp_path) -> None:
+    rows, header = read_packed(packed)
+    store = RowStore(tmp_path / "rows")
+    assert unpack_rows(packed, store, dataset=header["dataset"]) == len(rows)
+    for row in rows:
+        back = store.read(row["variant"], row["key"])
+        assert back is not None
+        assert back.get("videos") == row.get("videos")  # a failed one has none
+    key = {**rows[0]["key"], "code": {"spotlib.fold": "a"}}
+    assert store.why(rows[0]["variant"], key) == "code changed"
+    with pytest.raises(SpotlibError, match=f"rows of {header['dataset']}, not of cas_me2; name the data set"):
+        unpack_rows(packed, store, dataset="cas_me2")
 
 
 def test_damage_is_found(packed, tmp_path) -> None:
