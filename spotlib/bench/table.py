@@ -11,7 +11,7 @@ from typing import Any
 
 from spotlib.bench.results import Measured
 from spotlib.bench.say import NONE, markdown, number, spread
-from spotlib.bench.targets import gpu_ways, targets
+from spotlib.bench.targets import fastest, gpu_ways, targets
 from spotlib.errors import SpotlibError
 
 _BLOCK = re.compile(r"(<!-- table: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -195,6 +195,10 @@ def _determinism(known: Measured) -> str:
             name: {k: v if k == "n" else scale * v for k, v in of.items()}
             for name, of in (cost["seconds"] if cost else {}).items()
         }
+        if device == "gpu" and not seconds:  # the two ways were measured by turns as well
+            ways = gpu_ways(known)
+            both = {"on": ways.get(fastest(ways)), "off": ways.get(f"{fastest(ways)}, not deterministic")}
+            seconds = {name: way["ms_per_step"] for name, way in both.items() if way} if all(both.values()) else {}
         if repeat or seconds:
             anew = known("train", "compiled anew", device=device)
             again = NONE if anew is None else ("yes" if anew["same_weights"] else "NO")

@@ -93,6 +93,18 @@ def test_ways_on_a_gpu():
     assert gpu_ways(known("cpu", train={"ways": {"ways": ways}})) == {}
 
 
+def test_the_cost_of_determinism_on_a_gpu_is_that_of_two_ways_by_turns():
+    ways = {"fast": way(4.03), "fast, not deterministic": way(3.91, deterministic=False), "reference": way(30.0)}
+    repeat = {"same_weights": True}
+    line = tables(known("H100", train={"ways": {"ways": ways}, "repeat": repeat}))["determinism"].splitlines()[-1]
+    assert line == "| GPU | yes | – | 4.03 ms | 3.91 ms |"
+    del ways["fast, not deterministic"]
+    assert tables(known("H100", train={"ways": {"ways": ways}, "repeat": repeat}))["determinism"].endswith("| – | – |")
+    measured = {"seconds": {"on": one(5e-3), "off": one(4e-3)}}  # the part of its own comes first
+    line = tables(known("H100", train={"ways": {"ways": ways}, "determinism": measured}))["determinism"]
+    assert line.splitlines()[-1] == "| GPU | – | – | 5.00 ms | 4.00 ms |"
+
+
 def test_an_extrapolation_says_so_and_yields_to_the_whole():
     few = {"whole": False, "folds": 4, "epochs": 6, "at_once": 3, "minutes": one(8.0)}
     measured = {"rows": 16, "reference_ms_per_step": one(30.0), "floor": {"floor_ms": 2.0}}
