@@ -154,6 +154,7 @@ def tracking(clip: BenchClip, *, repeats: int, still: int = 24) -> dict[str, Any
         "times as fast": ratios(seconds, "full detection", "tracking"),
         "jitter on a still face": {"full detection": jitter_full, "tracking": jitter_tracked},
         "difference of tracking and full detection": _rms(tracked - full),
+        "difference of smoothed tracking and full detection": _rms(smooth - full),
         "what two full detections of a still face differ by": 2**0.5 * jitter_full,
         "error": {
             name: _rms((marks - clip.truth) - (marks - clip.truth).mean(0))

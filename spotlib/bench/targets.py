@@ -81,11 +81,12 @@ def _tracking(known: Measured) -> Row:
     if found is None:
         return name, NONE, reach, NONE, NONE, NONE
     apart = number(found["difference of tracking and full detection"])
+    used = number(found["difference of smoothed tracking and full detection"])  # what features are made with
     own = number(found["what two full detections of a still face differ by"])
     return (
         name, spread(inverse(_seconds(found, "full detection")), "frames/s"), reach,
-        f"{spread(inverse(_seconds(found, 'tracking')), 'frames/s')}; difference {apart} px, two full detections"
-        f" of a still face differ by {own} px",
+        f"{spread(inverse(_seconds(found, 'tracking')), 'frames/s')}; difference {used} px, {apart} before"
+        f" smoothing; two full detections of a still face differ by {own} px",
         NONE, NONE,
     )  # fmt: skip
 
