@@ -59,6 +59,7 @@ def _by_change(
         changes: dict[str, list[Row]] = {}
         for row in of_system:
             changes.setdefault(canonical(row.get("overrides", {})), []).append(row)
+        changes = _of_common_seeds(changes)
         groups += [(variant, own) for own in sorted(changes.values(), key=_place)]
     lines, notes = [], [note]
     for variant, own in groups:
@@ -83,6 +84,12 @@ def _by_change(
     truth = "as given in each line; counts of events in this caption are of the first" if names else None
     text = caption(title, groups[0][1], protocol=protocol, draws=draws, truth=truth)
     return Table("changes", text, pd.DataFrame(lines), columns, notes)
+
+
+def _of_common_seeds(changes: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Rows of those seeds that every change has: the usual one may have more, whose mean would be less of luck."""
+    common = set.intersection(*({row["seed"] for row in own} for own in changes.values()))
+    return {change: [row for row in own if row["seed"] in common or not common] for change, own in changes.items()}
 
 
 def _place(rows: Sequence[Row]) -> tuple[int, str, float]:

@@ -48,7 +48,8 @@ def tables_of(
     if len(by_profile) == 2 and everything:
         full, small = sorted(by_profile, key=lambda name: name != "paper")
         try:
-            made.append(same_order(by_profile[small], by_profile[full], draws=draws))
+            of_both = ([row for row in by_profile[name] if not row.get("overrides")] for name in (small, full))
+            made.append(same_order(*of_both, draws=draws))  # other conventions have another truth
         except SpotlibError as error:
             problems["profiles"] = str(error)
     return made, problems

@@ -259,6 +259,18 @@ def test_conventions_stand_line_by_line_and_are_not_tested_against_each_other() 
     assert "missing_offset = onset_plus_20" in build("T3", rows, draws=DRAWS).caption
 
 
+def test_a_convention_is_shown_with_the_seeds_that_the_others_have() -> None:
+    real = {"dataset": "cas_me2", "synthetic": False, **SMALL}
+    usual = make_rows(("spotformer",), params={"missing_offset": "onset_plus_20"}, **real)
+    more = make_rows(("spotformer",), params={"missing_offset": "onset_plus_20"}, seeds=(271, 272), **real)
+    dropped = make_rows(("spotformer",), params={"missing_offset": "drop"}, **real)
+    other = tag(dropped, overrides={"missing_offset": "drop"})
+    assert (
+        build("T11", [*usual, *more, *other], draws=DRAWS).to_csv() == build("T11", usual + other, draws=DRAWS).to_csv()
+    )
+    assert build("T11", [*usual, *more], draws=DRAWS).frame.status.tolist() == ["9 of 9"]  # nothing to be fair to
+
+
 def test_difficulty_reads_changed_twins_and_t11_does_not(rows) -> None:
     hard = tag(of(rows, "spotformer", "peaks"), overrides={"head_rotation": 4.0})
     base = of(rows, "spotformer", "peaks")
