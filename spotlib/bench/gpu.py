@@ -25,6 +25,7 @@ from spotlib.splits import Fold, make_folds
 from spotlib.steps import Speed
 
 WHOLE_EPOCHS = 100
+SEEDS = 4  # of loss curves: one says nothing about luck
 LOSO_FRAMES = 16  # of a window of SAMM-LV: its released features have no row 0 (params/samm_lv.yaml)
 #: ways to train on a GPU, the expected best first
 GPU_SPEEDS: dict[str, Speed] = {
@@ -72,11 +73,13 @@ class Way:
         self.engine.begin(material)
         wait_for(self.device)
         self.ready = time.perf_counter() - begin
-        points = []
-        for _ in range(curve // every):
-            self.engine.epoch()
-            points.append(self.engine.later_losses())
-        self.losses = [point()["loss"] for point in points]
+        points = curve // every
+        self.losses = self._curve(points)
+        self.late = {str(params.seed): _late(self.losses)}
+        for seed in range(params.seed + 1, params.seed + SEEDS):  # what is luck, and what the way
+            self.engine.params = changed(cast(BenchParams, self.engine.params), seed=seed)
+            self.engine.begin(material)
+            self.late[str(seed)] = _late(self._curve(points))
         self.engine.steps = steps
         self.frames = torch.arange(min(len(material.windows), 8192))
         logits = self.engine.scores(self.frames[:256])()
@@ -88,6 +91,13 @@ class Way:
         self.memory = None
         if self.device.type == "cuda":
             self.memory = (torch.cuda.max_memory_allocated(self.device) - before) / 1e9
+
+    def _curve(self, points: int) -> list[float]:
+        read = []
+        for _ in range(points):
+            self.engine.epoch()
+            read.append(self.engine.later_losses())
+        return [losses()["loss"] for losses in read]
 
     def evaluate(self) -> None:
         """Score some frames, and wait for it."""
@@ -101,8 +111,15 @@ class Way:
             "ready_seconds": self.ready,
             "largest_difference_from_reference": self.difference,
             "loss_every_10_steps": self.losses,
+            "late_loss_by_seed": self.late,
             "memory_gb": self.memory,
         }
+
+
+def _late(losses: Sequence[float]) -> float:
+    """Mean over the second half of a loss curve."""
+    half = losses[len(losses) // 2 :]
+    return sum(half) / len(half)
 
 
 def training(
@@ -111,8 +128,9 @@ def training(
 ) -> dict[str, Any]:  # fmt: skip
     """Milliseconds of a training step and of evaluation by several ways, by turns; what each says of itself.
 
-    The loss curves go over ``curve`` steps from a fresh start with the same seed, ten steps a point. A way that fails
-    is a line of text instead. ``rates``: of `spotlib.bench.base.rates`; with them the floor of each way is given.
+    The loss curves go over ``curve`` steps from a fresh start with the same seed, ten steps a point; of further seeds
+    only the mean over the second half is kept. A way that fails is a line of text instead. ``rates``: of
+    `spotlib.bench.base.rates`; with them the floor of each way is given.
     """
     device = material.bank.device
     ways: dict[str, Way] = {}

@@ -156,7 +156,7 @@ def _gpu_step(known: Measured) -> Row:
         measured = f"{spread(of_best['ms_per_step'], 'ms')}, {best}"
         if reference:
             ours, theirs = _late_loss(of_best), _late_loss(reference)
-            measured += f"; loss in the second half of the curve {ours:.4f}, of the reference {theirs:.4f}"
+            measured += f"; loss in the second half of the curve {ours}, of the reference {theirs}"
     return (
         "network, training step of 512 windows, data included, one H100", spread(reference.get("ms_per_step"), "ms"),
         "6 ms, the loss curve of float32 within noise", measured, _unit(floor, "ms"),
@@ -173,7 +173,10 @@ def _loso(known: Measured) -> Row:
     measured, rows = NONE, ""
     if found:
         how = "" if found["whole"] else f", extrapolated from {found['folds']} folds of {found['epochs']} epochs"
-        measured = f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}"
+        measured = (
+            f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}, after"
+            f" {found['ready_seconds']:.0f} s of compiling"
+        )
         rows = f" of {found['rows']} frames" if "rows" in found else ""
     return (
         f"leave-one-subject-out, 30 folds of 100 epochs of 25,000 windows{rows}, D = 256, one H100",
@@ -213,10 +216,12 @@ def best_loso(known: Measured) -> dict[str, Any] | None:
     return min(filter(None, found), key=lambda one: (not one["whole"], one["minutes"]["median"]), default=None)
 
 
-def _late_loss(way: Mapping[str, Any]) -> float:
+def _late_loss(way: Mapping[str, Any]) -> str:
     losses = way["loss_every_10_steps"]
     half = losses[len(losses) // 2 :]
-    return sum(half) / len(half)
+    by_seed = [*way.get("late_loss_by_seed", {}).values()]
+    luck = f" ({min(by_seed):.4f} to {max(by_seed):.4f} over {len(by_seed)} seeds)" if len(by_seed) > 1 else ""
+    return f"{sum(half) / len(half):.4f}{luck}"
 
 
 def _unit(value: float | None, unit: str) -> str:

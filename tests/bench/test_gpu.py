@@ -47,6 +47,9 @@ def test_ways_to_train_take_turns(material, monkeypatch):
     for name in ("packed", "reference"):
         found = said["ways"][name]
         assert len(found["loss_every_10_steps"]) == 2
+        late = found["late_loss_by_seed"]
+        assert late["270"] == pytest.approx(found["loss_every_10_steps"][1])
+        assert len({*late.values()}) == gpu.SEEDS  # each seed begins anew
         assert found["ms_per_step"]["n"] == 2
         assert found["largest_difference_from_reference"] < 1e-4
         assert found["floor"]["floor_ms"] > 0

@@ -93,6 +93,13 @@ def test_ways_on_a_gpu():
     assert gpu_ways(known("cpu", train={"ways": {"ways": ways}})) == {}
 
 
+def test_the_loss_of_several_seeds_stands_beside_that_of_the_first():
+    ways = {"fast": way(4.0, last=0.8), "reference": way(30.0, last=0.7)}
+    ways["fast"]["late_loss_by_seed"] = {"270": 0.9, "271": 0.85}
+    text = targets(known("H100", train={"ways": {"ways": ways}}))
+    assert "second half of the curve 0.9000 (0.8500 to 0.9000 over 2 seeds), of the reference 0.8500" in text
+
+
 def test_the_cost_of_determinism_on_a_gpu_is_that_of_two_ways_by_turns():
     ways = {"fast": way(4.03), "fast, not deterministic": way(3.91, deterministic=False), "reference": way(30.0)}
     repeat = {"same_weights": True}
@@ -106,15 +113,15 @@ def test_the_cost_of_determinism_on_a_gpu_is_that_of_two_ways_by_turns():
 
 
 def test_an_extrapolation_says_so_and_yields_to_the_whole():
-    few = {"whole": False, "folds": 4, "epochs": 6, "at_once": 3, "minutes": one(8.0)}
+    few = {"whole": False, "folds": 4, "epochs": 6, "at_once": 3, "minutes": one(8.0), "ready_seconds": 80.4}
     measured = {"rows": 16, "reference_ms_per_step": one(30.0), "floor": {"floor_ms": 2.0}}
     whole = {**few, "whole": True, "at_once": 2, "minutes": one(9.0), **measured}
     files = known("H100", train={"loso, 3 at once": few})
-    assert "8.00 min, 3 folds at once, extrapolated from 4 folds of 6 epochs" in targets(files)
+    assert "8.00 min, 3 folds at once, extrapolated from 4 folds of 6 epochs, after 80 s of compiling" in targets(files)
     files = known("H100", train={"loso, 3 at once": few, "loso, 2 at once": whole})
     assert best_loso(files) == whole
     text = targets(files)
-    assert "9.00 min, 2 folds at once |" in text
+    assert "9.00 min, 2 folds at once, after 80 s of compiling |" in text
     assert "25,000 windows of 16 frames" in text
     assert "73.5 min for its steps alone" in text  # 147,000 steps of 30 ms
     assert "4.90 min for the steps alone" in text
