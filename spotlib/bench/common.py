@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import statistics
@@ -39,18 +40,25 @@ def in_turns(
     """Seconds that each kind of ``work`` takes, ``repeats`` times in turns: A, B, A, B, ...
 
     What else the machine does meets all of them alike. Each is done ``warm_up`` times before, unmeasured (compilation,
-    caches). ``units``: how many units one call does (default 1); seconds are per unit. ``wait``: until a device has
-    done what it was told.
+    caches). Python collects its garbage between turns only: 0.2 s that would meet one of them. ``units``: how many
+    units one call does (default 1); seconds are per unit. ``wait``: until a device has done what it was told.
     """
     seconds: dict[str, list[float]] = {name: [] for name in work}
-    for turn in range(-warm_up, repeats):
-        for name, function in work.items():
-            wait()
-            begin = clock()
-            function()
-            wait()
-            if turn >= 0:
-                seconds[name].append((clock() - begin) / (units or {}).get(name, 1))
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in range(-warm_up, repeats):
+            gc.collect()
+            for name, function in work.items():
+                wait()
+                begin = clock()
+                function()
+                wait()
+                if turn >= 0:
+                    seconds[name].append((clock() - begin) / (units or {}).get(name, 1))
+    finally:
+        if collecting:
+            gc.enable()
     return seconds
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 
 import pytest
@@ -21,6 +22,13 @@ def test_work_is_done_in_turns_after_a_round_that_does_not_count() -> None:
     assert done == ["a", "b"] * 4
     assert seconds == {"a": [1.0] * 3, "b": [0.25] * 3}
     assert ratios(seconds, "a", "b") == {"median": 4.0, "low": 4.0, "high": 4.0, "n": 3}
+
+
+def test_no_garbage_is_collected_within_a_turn() -> None:
+    seen: list[bool] = []
+    in_turns({"a": lambda: seen.append(gc.isenabled())}, repeats=2)
+    assert seen == [False] * 3
+    assert gc.isenabled()
 
 
 def test_facts_can_be_written_and_name_nobody() -> None:
