@@ -12,7 +12,7 @@ from spotlib.runner import Run
 from spotlib.store import canonical
 from spotlib.studies import Study, StudyRuns, find_row, plan, study_rows
 from spotlib.tables.from_rows import tables_of
-from spotlib.tables.packed import pack_rows
+from spotlib.tables.packed import pack_rows, read_packed
 from spotlib.training_jobs import train_all
 from spotlib.units import Unit
 
@@ -50,7 +50,8 @@ def pack_studies(
     """Pack all rows of some studies of one data set and make every table of them.
 
     path: the packed file (default: ``rows.jsonl.gz`` in the data set's results); tables go beside it. any_code: also
-    rows that other code or libraries computed under the same parameters, as those of another machine.
+    rows that other code or libraries computed under the same parameters, as those of another machine; and what the
+    packed file holds of other studies stays in it.
 
     Beside the table "difficulty" its figure is saved. Returns the packed file, and a line for each table (or figure)
     that could not be made.
@@ -72,7 +73,10 @@ def pack_studies(
         study.profile: list(dict.fromkeys(n for s in studies if s.profile == study.profile for n in s.tables))
         for study in studies
     }
-    packed = pack_rows(rows, path or folder / "rows.jsonl.gz", tables=by_profile)
+    target = path or folder / "rows.jsonl.gz"
+    if any_code and target.exists():
+        rows, by_profile = _with_those_of(target, rows, by_profile)
+    packed = pack_rows(rows, target, tables=by_profile)
     made, problems = tables_of(packed)
     for table in made:
         table.save(folder / "tables")
@@ -86,3 +90,20 @@ def pack_studies(
             problems["difficulty figure"] = str(error)
     log.info("%s: %d rows, %d tables", names, len(rows), len(made))
     return packed, [f"{name}: {why}" for name, why in problems.items()]
+
+
+def _with_those_of(
+    packed: Path, rows: list[dict[str, Any]], tables: dict[str, list[str]]
+) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
+    """``rows`` and ``tables`` with those of a packed file that are none of these."""
+
+    def place(row: dict[str, Any]) -> str:
+        return canonical([row.get(n) for n in ("profile", "variant", "overrides", "seed", "fold")])
+
+    old, header = read_packed(packed)
+    new = {place(row) for row in rows}
+    both = {
+        profile: list(dict.fromkeys([*header["tables"].get(profile, ()), *tables.get(profile, ())]))
+        for profile in {**header["tables"], **tables}
+    }
+    return [*rows, *(row for row in old if place(row) not in new)], both

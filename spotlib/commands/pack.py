@@ -71,5 +71,7 @@ def merge(
     for path in damaged:
         click.echo(f"{path}: damaged or no row, left out; compute it again", err=True)
     if not taken:
-        raise SpotlibError(f"{rows}: no rows in this folder; give the one that spotlib.remote wrote to")
+        raise SpotlibError(
+            f"{rows}: no rows there; give what spotlib.remote wrote, or a packed file of rows"
+        )
     click.echo(f"{run.store.folder}: {taken} rows taken")

@@ -69,6 +69,16 @@ def test_a_study_goes_on_from_packed_rows(place, tmp_path, tiny_results):
     assert again.exit_code == 0, again.output
     codes = [row["key"]["code"] for row in study_rows(study, any_code=True, results=elsewhere)]
     assert [isinstance(code, str) for code in codes].count(True) == 15
+    # the packed file keeps what is of other studies
+    own = yaml.safe_load(path.read_text(encoding="utf-8"))
+    other = path.with_name("other.yaml")
+    other.write_text(yaml.safe_dump({**own, "variants": ["peaks"], "tables": [], "grid": [{}]}), encoding="utf-8")
+    whole, _ = read_packed(elsewhere / "demo" / "rows.jsonl.gz")
+    kept, _ = pack_studies([load_study(other)], any_code=True, results=elsewhere)
+    rows, header = read_packed(kept)
+    assert (len(whole), len(rows), header["tables"]) == (16, 16, {"": ["difficulty"]})
+    alone, _ = pack_studies([load_study(other)], results=results)
+    assert len(read_packed(alone)[0]) == 2
     wrong = run(cli, ["merge", str(packed), "cas_me2", "--results", str(elsewhere)])
     assert "rows of demo, not of cas_me2; name the data set of the rows" in str(wrong.exception) + wrong.output
 
