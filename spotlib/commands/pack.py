@@ -71,7 +71,5 @@ def merge(
     for path in damaged:
         click.echo(f"{path}: damaged or no row, left out; compute it again", err=True)
     if not taken:
-        raise SpotlibError(
-            f"{rows}: no rows there; give what spotlib.remote wrote, or a packed file of rows"
-        )
+        raise SpotlibError(f"{rows}: no rows there; give what spotlib.remote wrote, or a packed file of rows")
     click.echo(f"{run.store.folder}: {taken} rows taken")
