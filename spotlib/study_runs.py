@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from spotlib.errors import SpotlibError
+from spotlib.params import DataParams
 from spotlib.progress import log
 from spotlib.runner import Run
 from spotlib.store import canonical
@@ -15,6 +16,8 @@ from spotlib.tables.from_rows import tables_of
 from spotlib.tables.packed import pack_rows, read_packed
 from spotlib.training_jobs import train_all
 from spotlib.units import Unit
+
+_DATA = tuple(DataParams.model_fields)
 
 
 def run_study(study: Study, *, seconds: float | None = None, any_code: bool = False, **where: Any) -> int:
@@ -37,8 +40,9 @@ def run_study(study: Study, *, seconds: float | None = None, any_code: bool = Fa
     folds = {cell.fold for cell in cells}
 
     def wanted(run: Run, unit: Unit) -> bool:
-        row = find_row(run.store, unit.variant, unit.key)[0] if any_code else None
-        return unit.fold.index in folds and (row is None or row.get("status") != "done")
+        row, current = find_row(run.store, unit.variant, unit.key) if any_code else (None, False)
+        # a current one that is missing all the same is damaged
+        return unit.fold.index in folds and (row is None or current or row.get("status") != "done")
 
     train_all(list(parts.values()), wanted=wanted, seconds=seconds)
     return sum(wanted(run, unit) for run, variants in parts.values() for unit in run.missing(*variants))
@@ -80,7 +84,7 @@ def pack_studies(
     made, problems = tables_of(packed)
     for table in made:
         table.save(folder / "tables")
-    if any(table.name == "difficulty" for table in made):
+    if any("difficulty" in study.tables for study in studies) and "difficulty" not in problems:
         from spotlib.figures import difficulty
 
         try:
@@ -95,12 +99,30 @@ def pack_studies(
 def _with_those_of(
     packed: Path, rows: list[dict[str, Any]], tables: dict[str, list[str]]
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
-    """``rows`` and ``tables`` with those of a packed file that are none of these."""
+    """``rows`` and ``tables`` with those of a packed file that are none of these, or done where these failed.
+
+    Raises SpotlibError if the file is about other videos, events or folds than ``rows`` of the same profile: tables
+    would mix them.
+    """
 
     def place(row: dict[str, Any]) -> str:
         return canonical([row.get(n) for n in ("profile", "variant", "overrides", "seed", "fold")])
 
     old, header = read_packed(packed)
+    first = {row["profile"]: row for row in reversed(rows) if not row["overrides"]}
+    for row in old:
+        other = first.get(row.get("profile", ""))
+        if other is None or row.get("overrides"):
+            continue
+        said = [(name, row["key"]["params"].get(name), other["key"]["params"].get(name)) for name in _DATA]
+        for name, before, now in [*said, ("folds", row["n_folds"], other["n_folds"])]:
+            if before != now:
+                raise SpotlibError(
+                    f"{packed}: its rows have {name} {before}, those of the study {now}; move it away, or give another"
+                    " folder by --results"
+                )
+    done = {place(row) for row in old if row["status"] == "done"}
+    rows = [row for row in rows if row["status"] == "done" or place(row) not in done]
     new = {place(row) for row in rows}
     both = {
         profile: list(dict.fromkeys([*header["tables"].get(profile, ()), *tables.get(profile, ())]))

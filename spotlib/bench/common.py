@@ -48,8 +48,8 @@ def in_turns(
     gc.disable()
     try:
         for turn in range(-warm_up, repeats):
-            gc.collect()
             for name, function in work.items():
+                gc.collect()
                 wait()
                 begin = clock()
                 function()

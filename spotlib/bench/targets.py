@@ -175,7 +175,7 @@ def _loso(known: Measured) -> Row:
         how = "" if found["whole"] else f", extrapolated from {found['folds']} folds of {found['epochs']} epochs"
         measured = (
             f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}, after"
-            f" {found['ready_seconds']:.0f} s of compiling"
+            f" {found['ready_seconds']:.0f} s of getting ready"
         )
         rows = f" of {found['rows']} frames" if "rows" in found else ""
     return (

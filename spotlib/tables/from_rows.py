@@ -38,9 +38,9 @@ def tables_of(
         meant = [name for name in header["tables"].get(profile, wanted) if name in allowed]
         if meant:
             found, lacking = build_all(own, meant, draws=draws, stored=True)
-            taken, called = {table.name for table in made} | {*problems}, profile or "other"
+            taken, called = {_base(table.name) for table in made} | {*problems}, profile or "other"
             for table in found:
-                if table.name not in taken:
+                if _base(table.name) not in taken:
                     made.append(table)
                 elif table.name != "published":  # the same values whatever was measured
                     made.append(dataclasses.replace(table, name=f"{table.name}-{called}"))
@@ -53,6 +53,10 @@ def tables_of(
         except SpotlibError as error:
             problems["profiles"] = str(error)
     return made, problems
+
+
+def _base(name: str) -> str:
+    return name.partition("-")[0]  # T1 of T1-author
 
 
 def rebuild(

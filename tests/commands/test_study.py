@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from spotlib.cli import cli
 from spotlib.errors import SpotlibError
-from spotlib.studies import load_study, study_rows
+from spotlib.studies import StudyRuns, load_study, plan, study_rows
 from spotlib.study_runs import pack_studies, run_study
 from spotlib.tables.packed import read_packed
 from tests.conftest import TINY
@@ -74,11 +74,23 @@ def test_a_study_goes_on_from_packed_rows(place, tmp_path, tiny_results):
     other = path.with_name("other.yaml")
     other.write_text(yaml.safe_dump({**own, "variants": ["peaks"], "tables": [], "grid": [{}]}), encoding="utf-8")
     whole, _ = read_packed(elsewhere / "demo" / "rows.jsonl.gz")
-    kept, _ = pack_studies([load_study(other)], any_code=True, results=elsewhere)
+    kept, problems = pack_studies([load_study(other)], any_code=True, results=elsewhere)
+    assert problems == []
     rows, header = read_packed(kept)
     assert (len(whole), len(rows), header["tables"]) == (16, 16, {"": ["difficulty"]})
     alone, _ = pack_studies([load_study(other)], results=results)
     assert len(read_packed(alone)[0]) == 2
+    more = path.with_name("more.yaml")
+    values = {**own, "tables": [], "overrides": {**TINY, "videos_per_subject": 2}}
+    more.write_text(yaml.safe_dump(values), encoding="utf-8")
+    twice = load_study(more)
+    store = StudyRuns(twice, results=elsewhere).store
+    cell = plan(twice, n_folds=2)[0]
+    old = study_rows(study, any_code=True, results=elsewhere)[0]
+    key = StudyRuns(twice, results=elsewhere).key(cell)
+    store.write(cell.variant, key, {n: v for n, v in old.items() if n not in ("key", "digest", "schema", "checksum")})
+    with pytest.raises(SpotlibError, match="its rows have videos_per_subject 1, those of the study 2; move it away"):
+        pack_studies([twice], any_code=True, results=elsewhere)
     wrong = run(cli, ["merge", str(packed), "cas_me2", "--results", str(elsewhere)])
     assert "rows of demo, not of cas_me2; name the data set of the rows" in str(wrong.exception) + wrong.output
 
