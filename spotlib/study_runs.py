@@ -99,16 +99,25 @@ def pack_studies(
 def _with_those_of(
     packed: Path, rows: list[dict[str, Any]], tables: dict[str, list[str]]
 ) -> tuple[list[dict[str, Any]], dict[str, list[str]]]:
-    """``rows`` and ``tables`` with those of a packed file that are none of these, or done where these failed.
-
-    Raises SpotlibError if the file is about other videos, events or folds than ``rows`` of the same profile: tables
-    would mix them.
-    """
+    """``rows`` and ``tables`` with those of a packed file that are none of these, or done where these failed."""
 
     def place(row: dict[str, Any]) -> str:
         return canonical([row.get(n) for n in ("profile", "variant", "overrides", "seed", "fold")])
 
     old, header = read_packed(packed)
+    _check_same_data(packed, old, rows)
+    done = {place(row) for row in old if row["status"] == "done"}
+    rows = [row for row in rows if row["status"] == "done" or place(row) not in done]
+    new = {place(row) for row in rows}
+    both = {
+        profile: list(dict.fromkeys([*header["tables"].get(profile, ()), *tables.get(profile, ())]))
+        for profile in {**header["tables"], **tables}
+    }
+    return [*rows, *(row for row in old if place(row) not in new)], both
+
+
+def _check_same_data(packed: Path, old: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
+    """Raise SpotlibError if ``old`` are of other videos, events or folds than ``rows`` of their profile."""
     first = {row["profile"]: row for row in reversed(rows) if not row["overrides"]}
     for row in old:
         other = first.get(row.get("profile", ""))
@@ -121,11 +130,3 @@ def _with_those_of(
                     f"{packed}: its rows have {name} {before}, those of the study {now}; move it away, or give another"
                     " folder by --results"
                 )
-    done = {place(row) for row in old if row["status"] == "done"}
-    rows = [row for row in rows if row["status"] == "done" or place(row) not in done]
-    new = {place(row) for row in rows}
-    both = {
-        profile: list(dict.fromkeys([*header["tables"].get(profile, ()), *tables.get(profile, ())]))
-        for profile in {**header["tables"], **tables}
-    }
-    return [*rows, *(row for row in old if place(row) not in new)], both

@@ -7,7 +7,7 @@ import os
 import platform
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,16 @@ def in_turns(
         if collecting:
             gc.enable()
     return seconds
+
+
+def late_loss(losses: Sequence[float]) -> float:
+    """Mean over the second half of a loss curve.
+
+    >>> late_loss([9.0, 3.0, 1.0])
+    2.0
+    """
+    half = losses[len(losses) // 2 :]
+    return sum(half) / len(half)
 
 
 def ratios(seconds: Mapping[str, list[float]], of: str, to: str) -> Spread:

@@ -12,7 +12,7 @@ import torch
 
 from spotlib.bench.anew import compiled_anew
 from spotlib.bench.base import PAPER, BenchParams, by_turns, changed, synthetic_clips, wait_for
-from spotlib.bench.common import in_turns, spread
+from spotlib.bench.common import in_turns, late_loss, spread
 from spotlib.bench.network_floor import step_floor
 from spotlib.bench.train import cost_of_determinism, repeated
 from spotlib.clip import Clip
@@ -75,11 +75,11 @@ class Way:
         self.ready = time.perf_counter() - begin
         points = curve // every
         self.losses = self._curve(points)
-        self.late = {str(params.seed): _late(self.losses)}
+        self.late = {str(params.seed): late_loss(self.losses)}
         for seed in range(params.seed + 1, params.seed + SEEDS):  # what is luck, and what the way
             self.engine.params = changed(cast(BenchParams, self.engine.params), seed=seed)
             self.engine.begin(material)
-            self.late[str(seed)] = _late(self._curve(points))
+            self.late[str(seed)] = late_loss(self._curve(points))
         self.engine.steps = steps
         self.frames = torch.arange(min(len(material.windows), 8192))
         logits = self.engine.scores(self.frames[:256])()
@@ -114,12 +114,6 @@ class Way:
             "late_loss_by_seed": self.late,
             "memory_gb": self.memory,
         }
-
-
-def _late(losses: Sequence[float]) -> float:
-    """Mean over the second half of a loss curve."""
-    half = losses[len(losses) // 2 :]
-    return sum(half) / len(half)
 
 
 def training(

@@ -197,8 +197,10 @@ def _determinism(known: Measured) -> str:
         }
         if device == "gpu" and not seconds:  # the two ways were measured by turns as well
             ways = gpu_ways(known)
-            both = {"on": ways.get(fastest(ways)), "off": ways.get(f"{fastest(ways)}, not deterministic")}
-            seconds = {name: way["ms_per_step"] for name, way in both.items() if way} if all(both.values()) else {}
+            best = fastest(ways)
+            other = f"{best}, not deterministic"
+            if best in ways and other in ways:
+                seconds = {"on": ways[best]["ms_per_step"], "off": ways[other]["ms_per_step"]}
         if repeat or seconds:
             anew = known("train", "compiled anew", device=device)
             again = NONE if anew is None else ("yes" if anew["same_weights"] else "NO")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from spotlib.bench.common import late_loss
 from spotlib.bench.results import Measured
 from spotlib.bench.say import NONE, inverse, markdown, number, over, spread
 
@@ -217,11 +218,9 @@ def best_loso(known: Measured) -> dict[str, Any] | None:
 
 
 def _late_loss(way: Mapping[str, Any]) -> str:
-    losses = way["loss_every_10_steps"]
-    half = losses[len(losses) // 2 :]
     by_seed = [*way.get("late_loss_by_seed", {}).values()]
     luck = f" ({min(by_seed):.4f} to {max(by_seed):.4f} over {len(by_seed)} seeds)" if len(by_seed) > 1 else ""
-    return f"{sum(half) / len(half):.4f}{luck}"
+    return f"{late_loss(way['loss_every_10_steps']):.4f}{luck}"
 
 
 def _unit(value: float | None, unit: str) -> str:

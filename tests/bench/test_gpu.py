@@ -49,7 +49,10 @@ def test_ways_to_train_take_turns(material, monkeypatch):
         assert len(found["loss_every_10_steps"]) == 2
         late = found["late_loss_by_seed"]
         assert late["270"] == pytest.approx(found["loss_every_10_steps"][1])
-        assert len({*late.values()}) == gpu.SEEDS  # each seed begins anew
+        assert len({*late.values()}) == gpu.SEEDS
+        of_seed = replace(TINY, seed=271)  # each seed begins anew
+        alone = way(material, speeds[name], of_seed, steps=2, curve=20)
+        assert late["271"] == pytest.approx(alone.late["271"])
         assert found["ms_per_step"]["n"] == 2
         assert found["largest_difference_from_reference"] < 1e-4
         assert found["floor"]["floor_ms"] > 0

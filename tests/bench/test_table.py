@@ -117,9 +117,8 @@ def test_an_extrapolation_says_so_and_yields_to_the_whole():
     measured = {"rows": 16, "reference_ms_per_step": one(30.0), "floor": {"floor_ms": 2.0}}
     whole = {**few, "whole": True, "at_once": 2, "minutes": one(9.0), **measured}
     files = known("H100", train={"loso, 3 at once": few})
-    assert "8.00 min, 3 folds at once, extrapolated from 4 folds of 6 epochs, after 80 s of getting ready" in targets(
-        files
-    )
+    text = targets(files)
+    assert "8.00 min, 3 folds at once, extrapolated from 4 folds of 6 epochs, after 80 s of getting ready" in text
     files = known("H100", train={"loso, 3 at once": few, "loso, 2 at once": whole})
     assert best_loso(files) == whole
     text = targets(files)

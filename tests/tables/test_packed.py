@@ -89,6 +89,8 @@ def test_two_profiles_make_their_own_tables_and_are_compared(tmp_path) -> None:
     assert "profile paper" in made[0].caption
     assert "profile study" in made[2].caption
     assert set(made[3].frame.variant) == {"spotformer", "spotgcn"}
+    mixed, _ = tables_of(pack_rows(main + small, tmp_path / "y.gz"), draws=DRAWS)  # every table of both
+    assert len({table.name for table in mixed}) == len(mixed) > len(made)
 
 
 def test_a_table_of_two_profiles_is_made_for_each(tmp_path) -> None:
