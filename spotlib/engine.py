@@ -31,7 +31,7 @@ if TYPE_CHECKING:  # any object with these attributes will do
     from spotlib.params import Params
 
 ORDER = 64  # steps whose segments are sent to the device at a time
-SCORED, REST = 2048, 256  # windows of an evaluation step on a GPU, and of one for what is left over
+SCORED, REST = 2048, 256  # windows of an evaluation step on a GPU; of one for what is left over, not compiled
 WARM_UP = 3  # steps before a capture: compilation, libraries and optimiser state are made there
 
 
@@ -92,7 +92,7 @@ class Engine:
         self.notes = notes  # what could not be had, in words
         self._graphs: dict[str, Any] = {}  # of steps that were made ready: their graph, or None
         self._answer: dict[int, Tensor] = {}
-        self._objective, self._scorer = functions(self.model, params, self.speed, self._seed)
+        self._objective, *self._scorers = functions(self.model, params, self.speed, self._seed)
 
     @property
     def independent(self) -> bool:
@@ -224,7 +224,8 @@ class Engine:
 
     @torch.no_grad()
     def _score_step(self, size: int) -> None:
-        self._answer[size] = self._scorer(self.bank.windows[self._asked[size]])
+        scorer = self._scorers[size == REST]
+        self._answer[size] = scorer(self.bank.windows[self._asked[size]])
 
     def _run(self, name: str, step: Callable[[], None]) -> None:
         graph = self._graphs.get(name)
@@ -248,7 +249,7 @@ class Engine:
                     raise
                 self.notes.append(f"neither compiled nor Triton: {in_a_line(error)}")
                 self.speed = replace(self.speed, compile=False, attention="fused")
-                self._objective, self._scorer = functions(self.model, self.params, self.speed, self._seed)
+                self._objective, *self._scorers = functions(self.model, self.params, self.speed, self._seed)
                 step()
             if self.stream is None or not self.speed.graph:
                 return

@@ -62,16 +62,17 @@ def possible(speed: Speed, model: nn.Module, device: torch.device) -> tuple[Spee
         notes.append(f"{type(model).__name__} has no packed form: trained by itself, in float32")
     if device.type != "cuda":
         return replace(speed, graph=False), notes
-    if speed.packed and speed.attention == "triton" and isinstance(model, SpotFormer):
+    if not isinstance(model, SpotFormer):
+        return speed, notes
+    apart = joined_agrees(model.config, speed.dtype, device) if speed.joined else "not asked for"
+    if apart and speed.packed and speed.attention == "triton":  # else it was tried with what is joined
         problem = triton_agrees(model.config.heads, model.config.head_dim, speed.dtype, device)
         if problem:
             notes.append(f"no Triton attention: {problem}")
-            speed = replace(speed, attention="fused", joined=False)
-    if speed.joined and isinstance(model, SpotFormer):
-        problem = joined_agrees(model.config, speed.dtype, device)
-        if problem:
-            notes.append(f"sub-layers in parts: {problem}")
-            speed = replace(speed, joined=False)
+            return replace(speed, attention="fused", joined=False), notes
+    if apart and speed.joined:
+        notes.append(f"sub-layers in parts: {apart}")
+        speed = replace(speed, joined=False)
     return speed, notes
 
 
@@ -79,7 +80,7 @@ Objective = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 Scorer = Callable[[Tensor], Tensor]
 
 
-def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> tuple[Objective, Scorer]:
+def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> tuple[Objective, Scorer, Scorer]:
     """What a step computes, compiled or not.
 
     Args:
@@ -90,8 +91,9 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
 
     Returns:
         The objective, from the windows (N, K, V, 2) and targets (`spotlib.material.matrix_of`) of a batch and the
-        number of the step to the loss and its terms (`term_names`); and the scorer, from windows to logits (N, 10),
-        float32. They see batches only, so that what is compiled for one data set serves the next.
+        number of the step to the loss and its terms (`term_names`); the scorer, from windows to logits (N, 10),
+        float32; and the same scorer never compiled, for what is not worth the compiler's seconds. They see batches
+        only, so that what is compiled for one data set serves the next.
     """
     packed = None
     if speed.packed and isinstance(model, SpotFormer):
@@ -112,8 +114,8 @@ def functions(model: nn.Module, params: Params, speed: Speed, seed: Tensor) -> t
         return logits.float()
 
     if not speed.compile:
-        return objective, scorer
-    return torch.compile(objective, dynamic=False), torch.compile(scorer, dynamic=False)
+        return objective, scorer, scorer
+    return torch.compile(objective, dynamic=False), torch.compile(scorer, dynamic=False), scorer
 
 
 def term_names(params: Params) -> list[str]:

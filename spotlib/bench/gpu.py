@@ -200,16 +200,17 @@ def side_by_side(
 def loso(
     clips: Sequence[Clip], device: torch.device, params: BenchParams = PAPER, *, speed: Speed | None = None,
     folds: int = 4, epochs: int = 6, steps: int = 49, at_once: int = 2, workers: int = 8, rounds: int = 3,
-    tell: Callable[[str], None] = lambda line: None,
+    inner_share: float = 0.25, tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:  # fmt: skip
     """Minutes of leave-one-subject-out over the subjects of ``clips``, 100 epochs a fold with evaluation after each.
 
-    49 steps of 512 windows are an epoch of about 25,000. With all folds and 100 epochs it is done as it is ("whole":
-    True), and ``tell`` is told after each fold how far it is. With fewer it is an extrapolation: with 100 epochs from
-    the time of ``folds`` folds; else from three trainings by turns, whose differences are what an epoch costs, what a
-    fold costs besides, and what the start costs. Engines are made and compiled before.
+    49 steps of 512 windows are an epoch of about 25,000; after each the test subject is scored, and those that choose,
+    an ``inner_share`` of the others. With all folds and 100 epochs it is done as it is ("whole": True), and ``tell`` is
+    told after each fold how far it is. With fewer it is an extrapolation: with 100 epochs from the time of ``folds``
+    folds; else from three trainings by turns, whose differences are what an epoch costs, what a fold costs besides, and
+    what the start costs. Engines are made and compiled before, which takes "ready_seconds".
     """
-    every = make_folds([clip.subject for clip in clips], folds=0, inner_share=0.25, seed=270)
+    every = make_folds([clip.subject for clip in clips], folds=0, inner_share=inner_share, seed=270)
     chosen = every[: folds or len(every)]
     begin = time.perf_counter()
     most = changed(params, epochs=2 + epochs, steps_per_epoch=steps)
@@ -227,11 +228,15 @@ def loso(
             if count > 2:
                 tell(f"fold {fold}: {len(f1)} of {len(some)} after {time.perf_counter() - start:.0f} s")
 
-    train(2, chosen[: 2 * len(engines)])  # everything is compiled and captured
+    everything = Material(engines[0].bank.clips, neutral=False, device=device, bank=engines[0].bank)
+    for engine in engines:  # everything is compiled and captured
+        engine.begin(everything)
+        engine.scores(torch.arange(len(everything.windows)))()
     found: dict[str, Any] = {
         "whole": len(chosen) == len(every) and epochs >= WHOLE_EPOCHS, "folds": len(chosen),
         "folds_in_all": len(every), "epochs": epochs, "steps": steps, "at_once": len(engines), "workers": workers,
-        "frames": int(sum(clip.n_frames for clip in clips)), "ready_seconds": time.perf_counter() - begin,
+        "frames": int(sum(clip.n_frames for clip in clips)), "scored_subjects": len(chosen[0].inner + chosen[0].test),
+        "ready_seconds": time.perf_counter() - begin,
     }  # fmt: skip
     if epochs >= WHOLE_EPOCHS:
         begin = time.perf_counter()
@@ -310,12 +315,12 @@ def gpu_parts(
         bank = Bank(clips(), device=device)
         return Material(bank.clips, neutral=False, device=device, bank=bank)
 
-    def of_loso(at_once: int) -> dict[str, Any]:
+    def of_loso(at_once: int, inner_share: float = 0.25) -> dict[str, Any]:
         torch._dynamo.reset()
         of_set = synthetic_clips(30, 5, 460, rows=LOSO_FRAMES)
         found = loso(
             of_set, device, speed=best, at_once=at_once, folds=loso_folds, epochs=loso_epochs,
-            rounds=1 if quick else 3, tell=tell,
+            rounds=1 if quick else 3, inner_share=inner_share, tell=tell,
         )  # fmt: skip
         bank = Bank(of_set, device=device)
         few = Material(bank.clips, neutral=False, device=device, bank=bank)
@@ -343,5 +348,6 @@ def gpu_parts(
         "determinism": after_reset(lambda: cost_of_determinism(material(), PAPER, best, rounds=rounds, steps=100)),
         "folds side by side": after_reset(lambda: side_by_side(material(), best, rounds=rounds)),
         **{f"loso, {n} at once": functools.partial(of_loso, n) for n in counts},
+        **{f"loso with one subject for choices, {n} at once": functools.partial(of_loso, n, 0.01) for n in counts[-1:]},
         "profile": after_reset(lambda: profile(material(), best)),
     }

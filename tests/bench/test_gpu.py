@@ -96,5 +96,6 @@ def test_measurements_have_names_and_begin_late():
     )  # fmt: skip
     assert list(parts) == [
         "ways", "attention", "repeat", "compiled anew", "compiled anew, not deterministic", "determinism",
-        "folds side by side", "loso, 2 at once", "loso, 3 at once", "profile",
+        "folds side by side", "loso, 2 at once", "loso, 3 at once",
+        "loso with one subject for choices, 3 at once", "profile",
     ]  # fmt: skip

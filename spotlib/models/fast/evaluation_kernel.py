@@ -13,6 +13,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
+from spotlib.models.fast.launching import launch
 from spotlib.models.fast.token_kernel import gelu
 
 LARGE = 200_000  # bytes of shared memory that large tiles of the feed-forward take with D = 256; an H100 has them
@@ -64,7 +65,8 @@ def project(a: Tensor, weight: Tensor, bias: Tensor, x: Tensor) -> Tensor:
     (rows, width), inner = x.shape, a.shape[1]
     out = x.new_empty(rows, width)
     columns = min(128, width)
-    _project[(triton.cdiv(rows, 64), width // columns)](
+    launch(
+        _project, (triton.cdiv(rows, 64), width // columns),
         a, weight, bias, x, out, rows,
         WIDTH=width, INNER=inner, BLOCK=64, CHUNK=min(64, inner), COLUMNS=columns, num_warps=8, num_stages=2,
     )  # fmt: skip
@@ -76,7 +78,8 @@ def feed(x: Tensor, up: Tensor, up_bias: Tensor, down: Tensor, down_bias: Tensor
     (rows, width), mlp = x.shape, len(up)
     out = x.new_empty(rows, width)
     block, chunk, warps = (128, 64, 8) if _shared(x.device) >= LARGE else (64, 32, 4)
-    _feed[(triton.cdiv(rows, block),)](
+    launch(
+        _feed, (triton.cdiv(rows, block),),
         x, up, up_bias, down, down_bias, out, rows,
         WIDTH=width, MLP=mlp, BLOCK=block, CHUNK=min(chunk, mlp), num_warps=warps, num_stages=2,
     )  # fmt: skip

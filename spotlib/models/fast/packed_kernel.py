@@ -15,6 +15,7 @@ import triton.language as tl
 from torch import Tensor
 
 from spotlib.models.fast.hash_kernel import kept, of_rows
+from spotlib.models.fast.launching import launch
 
 WARPS = 4
 
@@ -128,7 +129,8 @@ def _launch(
 ) -> None:
     length, heads, width = plan["length"], plan["heads"], plan["width"]
     first = tensors[0]
-    kernel[(plan["programs"], heads)](
+    launch(
+        kernel, (plan["programs"], heads),
         *tensors, first if mask is None else mask, first if seed is None else seed,
         plan["count"], plan["inner"], plan["outer_stride"], plan["token_stride"],
         width**-0.5, plan["keep_below"], plan["gain"],

@@ -16,7 +16,8 @@ import triton.language as tl
 from torch import Tensor
 
 from spotlib.models.fast.hash_kernel import kept_rows, of_rows
-from spotlib.models.fast.packed_sublayers import GROUPS, TILE, WINDOWS
+from spotlib.models.fast.joined import GROUPS, TILE, WINDOWS
+from spotlib.models.fast.launching import launch
 
 STEP = 8  # rows of a tile at a time
 WARPS = 2  # few, so that many tiles are on a multiprocessor: by trial on an H100, as sizes of tiles
@@ -270,7 +271,8 @@ def _statistics(means: Tensor, spreads: Tensor, rows: int, of_tile: int, same: i
     count, width = means.shape
     mean, var = means.new_empty(width), means.new_empty(width)
     part = min(16, width)
-    _combine[(width // part,)](
+    launch(
+        _combine, (width // part,),
         means, spreads, mean, var, rows, of_tile, same,
         WIDTH=width, PART=part, COUNT=count, TILES=min(512, triton.next_power_of_2(count)), TILE=tile, num_warps=8,
     )  # fmt: skip
@@ -285,7 +287,8 @@ def residual(y: Tensor, bias: Tensor, x: Tensor, drop: Drop) -> tuple[Tensor, Te
     rows, width = y.shape
     count = triton.cdiv(rows, TILE)
     means, spreads = bias.new_empty(count, width), bias.new_empty(count, width)
-    _residual[(count,)](
+    launch(
+        _residual, (count,),
         y, bias, x, means, spreads, drop.seed_or(bias), rows, drop.keep_below, drop.gain,
         WIDTH=width, TILE=TILE, STEP=STEP, DROPOUT=drop.seed is not None, num_warps=WARPS,
     )  # fmt: skip
@@ -302,7 +305,8 @@ def residual_back(
     rows, width = out.shape
     count = triton.cdiv(rows, TILE)
     to_x, to_y, sums = out.new_empty(rows, width), out.new_empty(rows, width), constant.new_empty(count, width)
-    _residual_back[(count,)](
+    launch(
+        _residual_back, (count,),
         grad, out, constant, slope, to_x, to_y, sums, drop.seed_or(constant), rows, drop.keep_below, drop.gain,
         WIDTH=width, TILE=TILE, STEP=STEP, DROPOUT=drop.seed is not None, num_warps=WARPS,
     )  # fmt: skip
@@ -313,7 +317,8 @@ def activate(hidden: Tensor, bias: Tensor, drop: Drop) -> Tensor:
     """dropout(gelu(hidden + bias)) of ``hidden`` (M, H), which turns into the derivative, dropout included."""
     rows, width = hidden.shape
     out = torch.empty_like(hidden)
-    _activate[(triton.cdiv(rows, STEP),)](
+    launch(
+        _activate, (triton.cdiv(rows, STEP),),
         hidden, bias, out, drop.seed_or(bias), rows, drop.keep_below, drop.gain,
         WIDTH=width, STEP=STEP, DROPOUT=drop.seed is not None, num_warps=2 * WARPS,
     )  # fmt: skip
@@ -325,7 +330,7 @@ def activate_back(grad: Tensor, slope: Tensor) -> Tensor:
     rows, width = slope.shape
     count = triton.cdiv(rows, TILE)
     sums = slope.new_empty(count, width, dtype=torch.float32)
-    _activate_back[(count,)](grad, slope, sums, rows, WIDTH=width, TILE=TILE, STEP=STEP, num_warps=WARPS)
+    launch(_activate_back, (count,), grad, slope, sums, rows, WIDTH=width, TILE=TILE, STEP=STEP, num_warps=WARPS)
     return sums
 
 
@@ -340,7 +345,8 @@ def embed(
     windows = len(y) // places
     count = places * triton.cdiv(windows, WINDOWS)
     means, spreads = (table.new_empty(count if statistics else 0, width) for _ in range(2))
-    _embed[(count,)](
+    launch(
+        _embed, (count,),
         x, weight, table, y, means, spreads, drop.seed_or(table), windows, places, drop.keep_below, drop.gain,
         WIDTH=width, TILE=WINDOWS, STEP=STEP // 2, DROPOUT=drop.seed is not None, STATISTICS=statistics,
         num_warps=WARPS,
@@ -358,7 +364,8 @@ def embed_back(
     windows = rows // places
     tiles = triton.cdiv(windows, WINDOWS)
     to_across, to_down, to_table = (constant.new_empty(tiles, places, width) for _ in range(3))
-    _embed_back[(tiles * places,)](
+    launch(
+        _embed_back, (tiles * places,),
         grad, y, constant, slope, x, to_across, to_down, to_table, drop.seed_or(constant), windows, places,
         drop.keep_below, drop.gain,
         WIDTH=width, TILE=WINDOWS, STEP=STEP // 2, DROPOUT=drop.seed is not None, num_warps=WARPS,
@@ -372,7 +379,8 @@ def pool(x: Tensor, scale: Tensor, shift: Tensor, regions: list[int]) -> Tensor:
     groups = len(x) // nodes
     out = x.new_empty(groups * len(regions), width)
     for region, size in enumerate(regions):
-        _pool[(triton.cdiv(groups, STEP),)](
+        launch(
+            _pool, (triton.cdiv(groups, STEP),),
             x, scale, shift, out, groups, nodes, len(regions), sum(regions[:region]), region,
             SIZE=size, WIDTH=width, STEP=STEP, num_warps=WARPS,
         )  # fmt: skip
@@ -389,7 +397,8 @@ def pool_back(
     to_x = torch.empty_like(x)
     to_scale, to_shift = (scale.new_empty(len(regions), tiles, width) for _ in range(2))
     for region, size in enumerate(regions):
-        _pool_back[(tiles,)](
+        launch(
+            _pool_back, (tiles,),
             grad, x, scale, shift, to_x, to_scale[region], to_shift[region], groups, nodes, len(regions),
             sum(regions[:region]), region, SIZE=size, WIDTH=width, TILE=GROUPS, STEP=STEP // 2, num_warps=WARPS,
         )  # fmt: skip

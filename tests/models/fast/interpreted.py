@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from spotlib.models.fast import packed_sublayers, token_kernel
+from spotlib.models.fast import token_kernel
 from spotlib.models.fast.packed import PackedForward, site_seeds
 from spotlib.models.spotformer import SpotFormer, SpotFormerConfig
 
@@ -56,9 +56,9 @@ def compared(options: dict[str, Any]) -> dict[str, float]:
 def main() -> None:
     """All cases, in float32: the interpreter's bfloat16 is none."""
     # small tiles: several of each, the last not full
-    token_kernel.TILE = packed_sublayers.TILE = 32
-    token_kernel.WINDOWS = packed_sublayers.WINDOWS = 8
-    token_kernel.GROUPS = packed_sublayers.GROUPS = 8
+    token_kernel.TILE = 32
+    token_kernel.WINDOWS = 8
+    token_kernel.GROUPS = 8
     json.dump({name: compared(options) for name, options in CASES.items()}, sys.stdout)
 
 
