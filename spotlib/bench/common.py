@@ -17,6 +17,8 @@ from spotlib.provenance import git_commit, machine, versions
 
 #: what a measurement is in the results: median, spread, and how many times it was taken
 Spread = dict[str, float]
+#: leave-one-subject-out with one subject for choices instead of a quarter: its name, before how many folds at once
+FEWER_CHOOSE = "loso with one subject for choices"
 
 
 def spread(values: list[float]) -> Spread:

@@ -12,7 +12,7 @@ import torch
 
 from spotlib.bench.anew import compiled_anew
 from spotlib.bench.base import PAPER, BenchParams, by_turns, changed, synthetic_clips, wait_for
-from spotlib.bench.common import in_turns, late_loss, spread
+from spotlib.bench.common import FEWER_CHOOSE, in_turns, late_loss, spread
 from spotlib.bench.network_floor import step_floor
 from spotlib.bench.train import cost_of_determinism, repeated
 from spotlib.clip import Clip
@@ -348,6 +348,6 @@ def gpu_parts(
         "determinism": after_reset(lambda: cost_of_determinism(material(), PAPER, best, rounds=rounds, steps=100)),
         "folds side by side": after_reset(lambda: side_by_side(material(), best, rounds=rounds)),
         **{f"loso, {n} at once": functools.partial(of_loso, n) for n in counts},
-        **{f"loso with one subject for choices, {n} at once": functools.partial(of_loso, n, 0.01) for n in counts[-1:]},
+        **{f"{FEWER_CHOOSE}, {n} at once": functools.partial(of_loso, n, 0.01) for n in counts[-1:]},
         "profile": after_reset(lambda: profile(material(), best)),
     }

@@ -5,10 +5,13 @@ A page holds each table between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 
 from __future__ import annotations
 
+import itertools
 import re
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from spotlib.bench.common import FEWER_CHOOSE, late_loss
 from spotlib.bench.results import Measured
 from spotlib.bench.say import NONE, markdown, number, spread
 from spotlib.bench.targets import fastest, gpu_ways, targets
@@ -142,12 +145,17 @@ def _ways(known: Measured) -> str:
         ready, memory = f"{way['ready_seconds']:.0f}", way.get("memory_gb")
         last = f"{way['loss_every_10_steps'][-1]:.4f}"
         notes = "; ".join(way["notes"]) or NONE
-        lines.append(
-            [name, notes, spread(way["ms_per_step"]), scored, ready, number(memory) if memory else NONE, last]
-        )  # fmt: skip
+        memory = number(memory) if memory else NONE
+        lines.append([name, notes, spread(way["ms_per_step"]), scored, ready, memory, last, _late(way)])
     head = ["way to train on a GPU", "what it could not have", "ms a step", "ms to score 512 windows",
-            "s to get ready", "memory, GB", "loss at the end"]  # fmt: skip
+            "s to get ready", "memory, GB", "loss at the end", "in the second half, by seeds"]  # fmt: skip
     return markdown(head, lines, text_columns=2) if lines else ""
+
+
+def _late(way: Mapping[str, Any]) -> str:
+    by_seed = way.get("late_loss_by_seed") or {"": late_loss(way["loss_every_10_steps"])}
+    each = ", ".join(f"{value:.4f}" for value in by_seed.values())
+    return each if len(by_seed) == 1 else f"{statistics.fmean(by_seed.values()):.4f} ({each})"
 
 
 def _folds(known: Measured) -> str:
@@ -155,12 +163,15 @@ def _folds(known: Measured) -> str:
     beside = known("train", "folds side by side", device="gpu")
     for count, ms in (beside or {"ms_per_step": {}})["ms_per_step"].items():
         lines.append([f"a step, folds side by side: {count}", f"{spread(ms)} ms a step", NONE])
-    for count in range(1, 9):
-        found = known("train", f"loso, {count} at once", device="gpu")
+    for what, count in itertools.product(("loso", FEWER_CHOOSE), range(1, 9)):
+        found = known("train", f"{what}, {count} at once", device="gpu")
         if found:
             how = "all of it" if found["whole"] else f"from {found['folds']} folds of {found['epochs']} epochs"
             rows = f", windows of {found['rows']} frames" if "rows" in found else ""
-            lines.append([f"leave-one-subject-out, folds at once: {count}{rows}", spread(found["minutes"], "min"), how])
+            name = f"leave-one-subject-out, folds at once: {count}{rows}"
+            if "scored_subjects" in found:
+                name += f", {found['scored_subjects']} subjects scored after each epoch"
+            lines.append([name, spread(found["minutes"], "min"), how])
     return markdown(["on a GPU", "measured", "extrapolated"], lines) if lines else ""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from spotlib.bench.common import late_loss
+from spotlib.bench.common import FEWER_CHOOSE, late_loss
 from spotlib.bench.results import Measured
 from spotlib.bench.say import NONE, inverse, markdown, number, over, spread
 
@@ -174,10 +175,13 @@ def _loso(known: Measured) -> Row:
     measured, rows = NONE, ""
     if found:
         how = "" if found["whole"] else f", extrapolated from {found['folds']} folds of {found['epochs']} epochs"
-        measured = (
-            f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}, after"
-            f" {found['ready_seconds']:.0f} s of getting ready"
-        )
+        measured = f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}, {_from_nothing(found)}"
+        few = best_loso(known, of=FEWER_CHOOSE)
+        if few and "scored_subjects" in found:
+            measured += (
+                f"; {spread(few['minutes'], 'min')}, {_from_nothing(few)}, with {few['scored_subjects']} subjects"
+                f" scored after each epoch instead of {found['scored_subjects']}"
+            )
         rows = f" of {found['rows']} frames" if "rows" in found else ""
     return (
         f"leave-one-subject-out, 30 folds of 100 epochs of 25,000 windows{rows}, D = 256, one H100",
@@ -211,16 +215,26 @@ def fastest(ways: Mapping[str, Any]) -> str:
     return min(known, key=known.__getitem__) if known else ""
 
 
-def best_loso(known: Measured) -> dict[str, Any] | None:
-    """The fastest measurement of leave-one-subject-out; a whole one before any extrapolated one."""
-    found = [known("train", f"loso, {n} at once", device="gpu") for n in range(1, 9)]
+def best_loso(known: Measured, *, of: str = "loso") -> dict[str, Any] | None:
+    """The fastest measurement of leave-one-subject-out; a whole one before any extrapolated one.
+
+    ``of``: with a quarter of the subjects for choices, or `FEWER_CHOOSE`.
+    """
+    found = [known("train", f"{of}, {n} at once", device="gpu") for n in range(1, 9)]
     return min(filter(None, found), key=lambda one: (not one["whole"], one["minutes"]["median"]), default=None)
+
+
+def _from_nothing(found: Mapping[str, Any]) -> str:
+    ready = found["ready_seconds"]
+    return f"after {ready:.0f} s of getting ready ({number(found['minutes']['median'] + ready / 60)} min in all)"
 
 
 def _late_loss(way: Mapping[str, Any]) -> str:
     by_seed = [*way.get("late_loss_by_seed", {}).values()]
-    luck = f" ({min(by_seed):.4f} to {max(by_seed):.4f} over {len(by_seed)} seeds)" if len(by_seed) > 1 else ""
-    return f"{late_loss(way['loss_every_10_steps']):.4f}{luck}"
+    if len(by_seed) < 2:
+        return f"{late_loss(way['loss_every_10_steps']):.4f}"
+    mean = statistics.fmean(by_seed)
+    return f"{mean:.4f} (mean of {len(by_seed)} seeds, {min(by_seed):.4f} to {max(by_seed):.4f})"
 
 
 def _unit(value: float | None, unit: str) -> str:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from spotlib.bench.common import FEWER_CHOOSE
 from spotlib.bench.results import Measured, read
 from spotlib.bench.table import fill, tables
 from spotlib.bench.targets import best_loso, fastest, gpu_ways, targets
@@ -97,7 +98,9 @@ def test_the_loss_of_several_seeds_stands_beside_that_of_the_first():
     ways = {"fast": way(4.0, last=0.8), "reference": way(30.0, last=0.7)}
     ways["fast"]["late_loss_by_seed"] = {"270": 0.9, "271": 0.85}
     text = targets(known("H100", train={"ways": {"ways": ways}}))
-    assert "second half of the curve 0.9000 (0.8500 to 0.9000 over 2 seeds), of the reference 0.8500" in text
+    assert "second half of the curve 0.8750 (mean of 2 seeds, 0.8500 to 0.9000), of the reference 0.8500" in text
+    lines = tables(known("H100", train={"ways": {"ways": ways}}))["ways"].splitlines()
+    assert lines[-2].endswith("| 0.8000 | 0.8750 (0.9000, 0.8500) |")
 
 
 def test_the_cost_of_determinism_on_a_gpu_is_that_of_two_ways_by_turns():
@@ -119,13 +122,30 @@ def test_an_extrapolation_says_so_and_yields_to_the_whole():
     files = known("H100", train={"loso, 3 at once": few})
     text = targets(files)
     assert "8.00 min, 3 folds at once, extrapolated from 4 folds of 6 epochs, after 80 s of getting ready" in text
+    assert "getting ready (9.34 min in all) |" in text
     files = known("H100", train={"loso, 3 at once": few, "loso, 2 at once": whole})
     assert best_loso(files) == whole
     text = targets(files)
-    assert "9.00 min, 2 folds at once, after 80 s of getting ready |" in text
+    assert "9.00 min, 2 folds at once, after 80 s of getting ready (10.3 min in all) |" in text
     assert "25,000 windows of 16 frames" in text
     assert "73.5 min for its steps alone" in text  # 147,000 steps of 30 ms
     assert "4.90 min for the steps alone" in text
+
+
+def test_leave_one_subject_out_with_fewer_subjects_to_choose_on_stands_beside_it():
+    usual = {"whole": True, "folds": 30, "epochs": 100, "at_once": 6, "minutes": one(9.0), "ready_seconds": 60.0}
+    fewer = {**usual, "minutes": one(7.5), "ready_seconds": 30.0, "scored_subjects": 2}
+    files = known(
+        "H100", train={"loso, 6 at once": {**usual, "scored_subjects": 9}, f"{FEWER_CHOOSE}, 6 at once": fewer}
+    )
+    assert (
+        "9.00 min, 6 folds at once, after 60 s of getting ready (10.0 min in all); 7.50 min, after 30 s of getting"
+        " ready (8.00 min in all), with 2 subjects scored after each epoch instead of 9 |"
+    ) in targets(files)
+    assert tables(files)["folds"].splitlines()[2:] == [
+        "| leave-one-subject-out, folds at once: 6, 9 subjects scored after each epoch | 9.00 min | all of it |",
+        "| leave-one-subject-out, folds at once: 6, 2 subjects scored after each epoch | 7.50 min | all of it |",
+    ]
 
 
 def test_a_quick_run_is_told():
