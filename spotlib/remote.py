@@ -7,22 +7,42 @@ dependencies are not installed: set PYTHONPATH to the checkout.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import functools
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from spotlib.bundle import Bundle
 from spotlib.devices import use_device
 from spotlib.errors import SpotlibError
-from spotlib.store import RowStore, canonical
-from spotlib.units import compute, compute_together
+from spotlib.provenance import code_digest, git_commit
+from spotlib.store import RowStore, canonical, difference
+from spotlib.units import FOLD_CODE, Unit, compute, compute_together
 
 
 @functools.lru_cache(maxsize=1)
 def _opened(folder: str) -> Bundle:
     return Bundle(folder)
+
+
+@functools.lru_cache(maxsize=1)
+def _units(folder: str) -> list[Unit]:
+    """The work; a row names the code that is here, which computes it, whatever code packed it."""
+    return [_named_here(unit) for unit in _opened(folder).units]
+
+
+@functools.cache
+def _code_here() -> tuple[Mapping[str, str], str]:
+    return code_digest(FOLD_CODE), git_commit()
+
+
+def _named_here(unit: Unit) -> Unit:
+    code, commit = _code_here()
+    if unit.key["code"] == code:
+        return unit
+    return dataclasses.replace(unit, key={**unit.key, "code": code}, head={**unit.head, "commit": commit})
 
 
 def _libraries() -> dict[str, str]:
@@ -36,7 +56,7 @@ def _job(
     folder: str, numbers: Sequence[int], out: str, device: str, beat: Callable[[float, float], None]
 ) -> list[tuple[str, str]]:
     bundle, store = _opened(folder), RowStore(Path(out))
-    units = [bundle.units[number] for number in numbers]
+    units = [_units(folder)[number] for number in numbers]
     if device == "cpu" or units[0].params.system == "peaks":
         return [
             compute(
@@ -48,30 +68,40 @@ def _job(
     return list(compute_together(units, of_all, store, device=device, libraries=_libraries(), beat=beat))
 
 
-def _groups(bundle: Bundle, numbers: Sequence[int], device: str) -> list[list[int]]:
+def _groups(units: Sequence[Unit], numbers: Sequence[int], device: str) -> list[list[int]]:
     """Work that belongs together: on a GPU the folds of one network under one truth, else every unit by itself."""
     if device == "cpu":
         return [[number] for number in numbers]
     groups: dict[str, list[int]] = {}
     for number in numbers:
-        key = {name: value for name, value in bundle.units[number].key.items() if name not in ("fold", "subjects")}
-        groups.setdefault(canonical([bundle.units[number].variant, key]), []).append(number)
+        key = {name: value for name, value in units[number].key.items() if name not in ("fold", "subjects")}
+        groups.setdefault(canonical([units[number].variant, key]), []).append(number)
     return list(groups.values())
 
 
-def train(folder: Path, out: Path, *, device: str = "cpu", workers: int = 1, seconds: float | None = None) -> list[str]:
+def train(
+    folder: Path, out: Path, *, device: str = "cpu", workers: int = 1, seconds: float | None = None,
+    any_code: bool = False,
+) -> list[str]:  # fmt: skip
     """Compute every unit of the bundle that has no row in ``out`` yet; return a line for each.
 
     ``workers`` units (on a GPU: networks, with all their folds) at a time share the device. After ``seconds`` nothing
-    further is begun: the same call goes on.
+    further is begun: the same call goes on. With ``any_code`` a bundle that other code packed is computed too, and its
+    rows name the code here; without it that is a SpotlibError.
     """
     from spotlib.jobs import run_jobs
 
     begin, lines = time.monotonic(), []
-    bundle = _opened(str(folder))
-    store = RowStore(out)
-    missing = [i for i, unit in enumerate(bundle.units) if store.read(unit.variant, unit.key) is None]
-    todo = _groups(bundle, missing, device)
+    store, units = RowStore(out), _units(str(folder))
+    for packed, here in zip(_opened(str(folder)).units, units, strict=True):
+        if packed is not here and not any_code:
+            other = difference(packed.key, here.key)
+            raise SpotlibError(
+                f"{folder}: packed by other code than is here ({other}); pack it again, bring this checkout to the"
+                " other's commit, or give --any-code: rows then name the code here"
+            )
+    missing = [i for i, unit in enumerate(units) if store.read(unit.variant, unit.key) is None]
+    todo = _groups(units, missing, device)
 
     def say(_: int, outcomes: list[tuple[str, str]]) -> None:
         for outcome in outcomes:
@@ -98,11 +128,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("out", type=Path, help="folder for the rows; bring it back with `spotlib merge`")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:1")
     parser.add_argument("--workers", type=int, default=1, help="units at a time on the device")
+    parser.add_argument(
+        "--any-code", action="store_true", help="also a bundle that other code packed; rows name the code here"
+    )
     parser.add_argument("--seconds", type=float, help="begin no further unit after so long")
     chosen = parser.parse_args(arguments)
     try:
         use_device(chosen.device)
-        train(chosen.bundle, chosen.out, device=chosen.device, workers=chosen.workers, seconds=chosen.seconds)
+        train(
+            chosen.bundle, chosen.out, device=chosen.device, workers=chosen.workers, seconds=chosen.seconds,
+            any_code=chosen.any_code,
+        )  # fmt: skip
     except SpotlibError as error:
         sys.exit(f"spotlib: {error}")
     except KeyboardInterrupt:

@@ -44,7 +44,7 @@ from spotlib.progress import log
 from spotlib.provenance import CHECKOUT, code_digest, collect, git_commit, versions
 from spotlib.splits import Fold, make_folds
 from spotlib.swmro import PairMotion, gather, relative_motion
-from spotlib.units import Unit, window_options
+from spotlib.units import FOLD_CODE, Unit, window_options
 from spotlib.variants import VARIANTS, get_variant
 
 # what gives pictures, by where they come from; the annotation's interpretation changes no feature
@@ -55,7 +55,6 @@ _PICTURES = {
     "own": "spotlib.video",
 }
 _FEATURE_CODE = "spotlib.swmro"
-_FOLD_CODE = ("spotlib.units", "spotlib.swmro")
 _CONVENTIONS = ("part", "sampling", "unknown_onset", "unknown_apex", "missing_offset", "max_micro", "max_macro")
 # parameters of the data that only the twins have
 _TWIN_ONLY = ("videos_per_subject", "video_seconds", "head_rotation", "talking", "motion_size", "noise")
@@ -258,7 +257,7 @@ class Run:
         for name in ("bootstrap", *self._without_effect()):  # used after the rows, or not at all
             values.pop(name, None)
         return {
-            "code": code_digest(_FOLD_CODE),
+            "code": code_digest(FOLD_CODE),
             "params": values,
             "data": self._data_digest,
             "seed": params.seed,

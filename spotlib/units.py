@@ -20,6 +20,8 @@ from spotlib.clip import Clip
 from spotlib.splits import Fold
 from spotlib.store import RowStore, digest
 
+#: modules that decide what is in a row: with all that they import, their digest is part of its key
+FOLD_CODE = ("spotlib.units", "spotlib.swmro")
 _PACKAGE = str(Path(__file__).resolve().parent.parent) + os.sep
 
 

@@ -12,8 +12,10 @@ import pytest
 from spotlib import remote
 from spotlib.bundle import Bundle, write_bundle
 from spotlib.errors import SpotlibError
+from spotlib.provenance import code_digest
 from spotlib.runner import load_clips, open_run
-from spotlib.store import copy_rows
+from spotlib.store import copy_rows, digest, read_row
+from spotlib.units import FOLD_CODE
 from tests.conftest import TINY
 
 
@@ -62,6 +64,28 @@ def test_rows_made_there_are_current_here(run, bundle, tmp_path):
     row = here.rows("spotformer")[0]
     assert row["status"] == "done"
     assert row["libraries"]["torch"]
+
+
+def test_a_row_names_the_code_that_computed_it(bundle, tmp_path, monkeypatch):
+    content = json.loads((bundle / "bundle.json").read_text())
+    del content["checksum"]
+    content["units"] = [unit for unit in content["units"] if unit["variant"] == "peaks"]
+    for unit in content["units"]:
+        unit["key"]["code"]["spotlib.swmro"] = "of another"
+        unit["head"]["commit"] = "of another"
+    (bundle / "bundle.json").write_text(json.dumps({**content, "checksum": digest(content)}))
+    monkeypatch.setattr(remote, "git_commit", lambda: "the one here")
+    for cached in (remote._opened, remote._units, remote._code_here):
+        cached.cache_clear()
+    with pytest.raises(SpotlibError, match=r"packed by other code than is here \(code changed: swmro\); pack it again"):
+        remote.train(bundle, tmp_path / "rows")
+    assert not (tmp_path / "rows").exists()
+    assert len(remote.train(bundle, tmp_path / "rows", any_code=True)) == 2
+    for path in (tmp_path / "rows" / "peaks").glob("*.json"):
+        row = read_row(path)
+        assert row["commit"] == "the one here"
+        assert row["key"]["code"] == code_digest(FOLD_CODE)
+    assert remote.train(bundle, tmp_path / "rows", any_code=True) == []
 
 
 def test_it_needs_only_the_numerical_libraries(bundle, tmp_path):
