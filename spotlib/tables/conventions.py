@@ -55,13 +55,17 @@ def _by_change(
     check(rows)
     names = sorted({name for row in rows for name in row.get("overrides", {})})
     groups: list[tuple[str, list[Row]]] = []
+    notes = [note]
     for variant, of_system in systems(rows).items():
         changes: dict[str, list[Row]] = {}
         for row in of_system:
             changes.setdefault(canonical(row.get("overrides", {})), []).append(row)
-        changes = _of_common_seeds(changes)
+        changes, left_out = _of_common_seeds(changes)
+        if left_out:
+            which = ("seed " if len(left_out) == 1 else "seeds ") + ", ".join(map(str, left_out))
+            notes.append(f"{label(of_system)}: rows of {which} are left out, which not every line has.")
         groups += [(variant, own) for own in sorted(changes.values(), key=_place)]
-    lines, notes = [], [note]
+    lines = []
     for variant, own in groups:
         covered, what = coverage(own), in_words(own, names)
         lines.append(
@@ -86,10 +90,13 @@ def _by_change(
     return Table("changes", text, pd.DataFrame(lines), columns, notes)
 
 
-def _of_common_seeds(changes: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """Rows of those seeds that every change has: the usual one may have more, whose mean would be less of luck."""
+def _of_common_seeds(changes: dict[str, list[Row]]) -> tuple[dict[str, list[Row]], list[int]]:
+    """Rows of those seeds that every change has, and the other seeds: a mean of more would be less of luck."""
     common = set.intersection(*({row["seed"] for row in own} for own in changes.values()))
-    return {change: [row for row in own if row["seed"] in common or not common] for change, own in changes.items()}
+    if not common:
+        return changes, []
+    others = sorted({row["seed"] for own in changes.values() for row in own} - common)
+    return {change: [row for row in own if row["seed"] in common] for change, own in changes.items()}, others
 
 
 def _place(rows: Sequence[Row]) -> tuple[int, str, float]:

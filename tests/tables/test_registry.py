@@ -265,9 +265,11 @@ def test_a_convention_is_shown_with_the_seeds_that_the_others_have() -> None:
     more = make_rows(("spotformer",), params={"missing_offset": "onset_plus_20"}, seeds=(271, 272), **real)
     dropped = make_rows(("spotformer",), params={"missing_offset": "drop"}, **real)
     other = tag(dropped, overrides={"missing_offset": "drop"})
-    assert (
-        build("T11", [*usual, *more, *other], draws=DRAWS).to_csv() == build("T11", usual + other, draws=DRAWS).to_csv()
-    )
+    short, long = build("T11", usual + other, draws=DRAWS), build("T11", [*usual, *more, *other], draws=DRAWS)
+    assert long.to_csv() == short.to_csv()
+    assert long.notes == [
+        short.notes[0], "SpotFormer: rows of seeds 271, 272 are left out, which not every line has.", *short.notes[1:]
+    ]  # fmt: skip
     assert build("T11", [*usual, *more], draws=DRAWS).frame.status.tolist() == ["9 of 9"]  # nothing to be fair to
 
 
