@@ -48,8 +48,9 @@ def side_by_side(device: torch.device) -> Iterator[bool]:
         return
     asked: list[Any] = []
     with ThreadPoolExecutor(max(1, min(THREADS, os.cpu_count() or 1))) as pool:
-        # gradients too in this thread: what is set here is seen in no other
-        with torch.autograd.set_multithreading_enabled(False), mode(pool):
+        # gradients too in this thread: what is set here is seen in no other. Errors are raised below: Triton, where it
+        # raised them, would stay in its mode
+        with torch.autograd.set_multithreading_enabled(False), mode(pool, ignore_errors=True):
             token = _only_compiled.set(asked)
             try:
                 yield True

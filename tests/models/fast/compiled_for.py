@@ -1,7 +1,7 @@
 """Compiles the Triton kernels of a small network for a GPU that need not be there: run by `test_launching`.
 
 Prints JSON: names of the kernels, how many were made, how many a second pass with more windows made, and how many of
-them were launched (none).
+them were launched (none); and what is said of one that cannot be compiled.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import tempfile
 
 import torch
 import triton
+import triton.language as tl
 from triton.backends.compiler import GPUTarget
 from triton.runtime import driver
 from triton.runtime.jit import JITFunction
 
-from spotlib.models.fast.launching import side_by_side
+from spotlib.models.fast.launching import launch, side_by_side
 from spotlib.models.fast.packed import PackedForward, site_seeds
 from spotlib.models.spotformer import SpotFormer, SpotFormerConfig
 
@@ -53,6 +54,24 @@ def passes(windows: int) -> None:
         packed(torch.randn(windows, 7, 5, 2), training=False)
 
 
+@triton.jit
+def _broken(x):
+    tl.static_assert(False, "of another length")
+
+
+def failure(compiled: bool) -> str:
+    """What is said of a kernel that cannot be compiled: side by side, or by itself."""
+    try:
+        if compiled:
+            with side_by_side(CPU):
+                launch(_broken, (1,), torch.zeros(1))
+        else:
+            _broken.warmup(torch.zeros(1), grid=(1,))
+    except Exception as error:
+        return "of another length" if "of another length" in str(error) else repr(error)
+    return ""
+
+
 def main() -> None:
     """For the architecture in the arguments."""
     driver.set_active(Driver(int(sys.argv[1])))
@@ -75,7 +94,8 @@ def main() -> None:
                 passes(windows)
             made.append("")
     first, more = made[: made.index("")], made[made.index("") + 1 : -1]
-    json.dump({"made": first, "more": more, "launched": launched}, sys.stdout)
+    failed = failure(compiled=True), failure(compiled=False)
+    json.dump({"made": first, "more": more, "launched": launched, "failed": failed[0], "again": failed[1]}, sys.stdout)
 
 
 if __name__ == "__main__":
