@@ -40,7 +40,7 @@ def _code_here() -> tuple[Mapping[str, str], str]:
 
 def _named_here(unit: Unit) -> Unit:
     code, commit = _code_here()
-    if unit.key["code"] == code:
+    if unit.key["code"] == code:  # what can change a number is the same: so is what the commit stands for
         return unit
     return dataclasses.replace(unit, key={**unit.key, "code": code}, head={**unit.head, "commit": commit})
 

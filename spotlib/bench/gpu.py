@@ -16,7 +16,7 @@ from spotlib.bench.common import FEWER_CHOOSE, in_turns, late_loss, spread
 from spotlib.bench.network_floor import step_floor
 from spotlib.bench.train import cost_of_determinism, repeated
 from spotlib.clip import Clip
-from spotlib.engine import Engine, network
+from spotlib.engine import SCORED, Engine, network
 from spotlib.labels import SEGMENT
 from spotlib.many_folds import make_engines, run_folds
 from spotlib.material import Bank, Material
@@ -231,7 +231,8 @@ def loso(
     everything = Material(engines[0].bank.clips, neutral=False, device=device, bank=engines[0].bank)
     for engine in engines:  # everything is compiled and captured
         engine.begin(everything)
-        engine.scores(torch.arange(len(everything.windows)))()
+        for count in (SCORED, 1):
+            engine.scores(torch.arange(count) % len(everything.windows))()
     found: dict[str, Any] = {
         "whole": len(chosen) == len(every) and epochs >= WHOLE_EPOCHS, "folds": len(chosen),
         "folds_in_all": len(every), "epochs": epochs, "steps": steps, "at_once": len(engines), "workers": workers,

@@ -174,14 +174,11 @@ def _loso(known: Measured) -> Row:
     minutes = floor * LOSO_STEPS / 60_000 if floor else None
     measured, rows = NONE, ""
     if found:
-        how = "" if found["whole"] else f", extrapolated from {found['folds']} folds of {found['epochs']} epochs"
-        measured = f"{spread(found['minutes'], 'min')}, {found['at_once']} folds at once{how}, {_from_nothing(found)}"
+        measured = _took(found)
         few = best_loso(known, of=FEWER_CHOOSE)
         if few and "scored_subjects" in found:
-            measured += (
-                f"; {spread(few['minutes'], 'min')}, {_from_nothing(few)}, with {few['scored_subjects']} subjects"
-                f" scored after each epoch instead of {found['scored_subjects']}"
-            )
+            scored = f"{few['scored_subjects']} subjects scored after each epoch instead of {found['scored_subjects']}"
+            measured += f"; {_took(few)}, with {scored}"
         rows = f" of {found['rows']} frames" if "rows" in found else ""
     return (
         f"leave-one-subject-out, 30 folds of 100 epochs of 25,000 windows{rows}, D = 256, one H100",
@@ -224,9 +221,12 @@ def best_loso(known: Measured, *, of: str = "loso") -> dict[str, Any] | None:
     return min(filter(None, found), key=lambda one: (not one["whole"], one["minutes"]["median"]), default=None)
 
 
-def _from_nothing(found: Mapping[str, Any]) -> str:
-    ready = found["ready_seconds"]
-    return f"after {ready:.0f} s of getting ready ({number(found['minutes']['median'] + ready / 60)} min in all)"
+def _took(found: Mapping[str, Any]) -> str:
+    how = "" if found["whole"] else f", extrapolated from {found['folds']} folds of {found['epochs']} epochs"
+    ready, minutes = found["ready_seconds"], found["minutes"]
+    in_all = number(minutes["median"] + ready / 60)
+    beside = f"{found['at_once']} folds at once{how}, after {ready:.0f} s of getting ready ({in_all} min in all)"
+    return f"{spread(minutes, 'min')}, {beside}"
 
 
 def _late_loss(way: Mapping[str, Any]) -> str:

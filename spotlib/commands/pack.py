@@ -29,7 +29,9 @@ def pack(
     """Write the rows that are missing for some tables, with the features they need, into the folder OUT.
 
     On the other machine, which needs torch and the usual numerical libraries only:
-    `PYTHONPATH=CHECKOUT python -m spotlib.remote OUT ROWS --device cuda`, then here `spotlib merge`.
+    `PYTHONPATH=CHECKOUT python -m spotlib.remote OUT ROWS --device cuda`, then here `spotlib merge`. Its checkout must
+    have the code that packed; with --any-code other code computes too, its rows say so, and here they count where
+    `spotlib study` is given --any-code.
     """
     from spotlib import paper
     from spotlib.bundle import write_bundle

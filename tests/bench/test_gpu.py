@@ -85,7 +85,11 @@ def test_leave_one_subject_out_is_extrapolated_and_says_so(clips):
 def test_leave_one_subject_out_as_a_whole(clips, monkeypatch):
     monkeypatch.setattr(gpu, "WHOLE_EPOCHS", 3)
     told = []
-    said = gpu.loso(clips, CPU, TINY, speed=Speed(), folds=0, epochs=3, steps=1, at_once=1, workers=0, tell=told.append)
+    said = gpu.loso(
+        clips, CPU, TINY, speed=Speed(), folds=0, epochs=3, steps=1, at_once=1, workers=0, inner_share=0.5,
+        tell=told.append,
+    )  # fmt: skip
+    assert said["scored_subjects"] == 3  # two of four choose, one is tested
     assert (said["whole"], said["folds"], len(told), len(said["inner_f1"])) == (True, 5, 5, 5)
     assert said["minutes"]["n"] == 1
 

@@ -134,14 +134,16 @@ def test_an_extrapolation_says_so_and_yields_to_the_whole():
 
 def test_leave_one_subject_out_with_fewer_subjects_to_choose_on_stands_beside_it():
     usual = {"whole": True, "folds": 30, "epochs": 100, "at_once": 6, "minutes": one(9.0), "ready_seconds": 60.0}
+    usual["scored_subjects"] = 9
     fewer = {**usual, "minutes": one(7.5), "ready_seconds": 30.0, "scored_subjects": 2}
-    files = known(
-        "H100", train={"loso, 6 at once": {**usual, "scored_subjects": 9}, f"{FEWER_CHOOSE}, 6 at once": fewer}
-    )
+    files = known("H100", train={"loso, 6 at once": usual, f"{FEWER_CHOOSE}, 6 at once": fewer})
     assert (
-        "9.00 min, 6 folds at once, after 60 s of getting ready (10.0 min in all); 7.50 min, after 30 s of getting"
-        " ready (8.00 min in all), with 2 subjects scored after each epoch instead of 9 |"
+        "9.00 min, 6 folds at once, after 60 s of getting ready (10.0 min in all); 7.50 min, 6 folds at once,"
+        " after 30 s of getting ready (8.00 min in all), with 2 subjects scored after each epoch instead of 9 |"
     ) in targets(files)
+    extrapolated = {**fewer, "whole": False, "folds": 3, "epochs": 6}
+    few = known("H100", train={"loso, 6 at once": usual, f"{FEWER_CHOOSE}, 6 at once": extrapolated})
+    assert "7.50 min, 6 folds at once, extrapolated from 3 folds of 6 epochs, after 30 s" in targets(few)
     assert tables(files)["folds"].splitlines()[2:] == [
         "| leave-one-subject-out, folds at once: 6, 9 subjects scored after each epoch | 9.00 min | all of it |",
         "| leave-one-subject-out, folds at once: 6, 2 subjects scored after each epoch | 7.50 min | all of it |",

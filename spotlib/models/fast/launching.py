@@ -25,7 +25,9 @@ def launch(kernel: Any, grid: tuple[int, ...], *arguments: Any, **options: Any) 
     if asked is None:
         kernel[grid](*arguments, **options)
     else:
-        asked.append(kernel.warmup(*arguments, grid=grid, **options))
+        made = kernel.warmup(*arguments, grid=grid, **options)
+        if made is not None:
+            asked.append(made)
 
 
 @contextlib.contextmanager
@@ -50,7 +52,7 @@ def side_by_side(device: torch.device) -> Iterator[bool]:
     with ThreadPoolExecutor(max(1, min(THREADS, os.cpu_count() or 1))) as pool:
         # gradients too in this thread: what is set here is seen in no other. Errors are raised below: Triton, where it
         # raised them, would stay in its mode
-        with torch.autograd.set_multithreading_enabled(False), mode(pool, ignore_errors=True):
+        with _current(device), torch.autograd.set_multithreading_enabled(False), mode(pool, ignore_errors=True):
             token = _only_compiled.set(asked)
             try:
                 yield True
@@ -69,5 +71,10 @@ def _loaded(kernel: Any, device: torch.device) -> Any:
     """``kernel`` on ``device``, with what launches it: a little C that is compiled too."""
     if device.type != "cuda":
         return kernel
-    with torch.cuda.device(device):
+    with _current(device):
         return kernel.run
+
+
+def _current(device: torch.device) -> contextlib.AbstractContextManager:
+    """Within it ``device`` is the one that Triton compiles for."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
