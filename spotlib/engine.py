@@ -92,7 +92,7 @@ class Engine:
         self.notes = notes  # what could not be had, in words
         self._graphs: dict[str, Any] = {}  # of steps that were made ready: their graph, or None
         self._answer: dict[int, Tensor] = {}
-        self._objective, *self._scorers = functions(self.model, params, self.speed, self._seed)
+        self._set_functions()
 
     @property
     def independent(self) -> bool:
@@ -224,8 +224,12 @@ class Engine:
 
     @torch.no_grad()
     def _score_step(self, size: int) -> None:
-        scorer = self._scorers[size == REST]
+        scorer = self._plain_scorer if size == REST else self._scorer
         self._answer[size] = scorer(self.bank.windows[self._asked[size]])
+
+    def _set_functions(self) -> None:
+        made = functions(self.model, self.params, self.speed, self._seed)
+        self._objective, self._scorer, self._plain_scorer = made
 
     def _run(self, name: str, step: Callable[[], None]) -> None:
         graph = self._graphs.get(name)
@@ -249,7 +253,7 @@ class Engine:
                     raise
                 self.notes.append(f"neither compiled nor Triton: {in_a_line(error)}")
                 self.speed = replace(self.speed, compile=False, attention="fused")
-                self._objective, *self._scorers = functions(self.model, self.params, self.speed, self._seed)
+                self._set_functions()
                 step()
             if self.stream is None or not self.speed.graph:
                 return

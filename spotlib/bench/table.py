@@ -5,16 +5,15 @@ A page holds each table between ``<!-- table: NAME -->`` and ``<!-- end -->``.
 
 from __future__ import annotations
 
-import itertools
 import re
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from spotlib.bench.common import FEWER_CHOOSE, late_loss
+from spotlib.bench.common import FEWER_CHOOSE
 from spotlib.bench.results import Measured
 from spotlib.bench.say import NONE, markdown, number, spread
-from spotlib.bench.targets import fastest, gpu_ways, targets
+from spotlib.bench.targets import fastest, gpu_ways, late_losses, losos, targets
 from spotlib.errors import SpotlibError
 
 _BLOCK = re.compile(r"(<!-- table: ([\w -]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -153,9 +152,9 @@ def _ways(known: Measured) -> str:
 
 
 def _late(way: Mapping[str, Any]) -> str:
-    by_seed = way.get("late_loss_by_seed") or {"": late_loss(way["loss_every_10_steps"])}
-    each = ", ".join(f"{value:.4f}" for value in by_seed.values())
-    return each if len(by_seed) == 1 else f"{statistics.fmean(by_seed.values()):.4f} ({each})"
+    by_seed = late_losses(way)
+    each = ", ".join(f"{value:.4f}" for value in by_seed)
+    return each if len(by_seed) == 1 else f"{statistics.fmean(by_seed):.4f} ({each})"
 
 
 def _folds(known: Measured) -> str:
@@ -163,9 +162,8 @@ def _folds(known: Measured) -> str:
     beside = known("train", "folds side by side", device="gpu")
     for count, ms in (beside or {"ms_per_step": {}})["ms_per_step"].items():
         lines.append([f"a step, folds side by side: {count}", f"{spread(ms)} ms a step", NONE])
-    for what, count in itertools.product(("loso", FEWER_CHOOSE), range(1, 9)):
-        found = known("train", f"{what}, {count} at once", device="gpu")
-        if found:
+    for what in ("loso", FEWER_CHOOSE):
+        for count, found in losos(known, of=what).items():
             how = "all of it" if found["whole"] else f"from {found['folds']} folds of {found['epochs']} epochs"
             rows = f", windows of {found['rows']} frames" if "rows" in found else ""
             name = f"leave-one-subject-out, folds at once: {count}{rows}"

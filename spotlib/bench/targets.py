@@ -217,8 +217,18 @@ def best_loso(known: Measured, *, of: str = "loso") -> dict[str, Any] | None:
 
     ``of``: with a quarter of the subjects for choices, or `FEWER_CHOOSE`.
     """
-    found = [known("train", f"{of}, {n} at once", device="gpu") for n in range(1, 9)]
-    return min(filter(None, found), key=lambda one: (not one["whole"], one["minutes"]["median"]), default=None)
+    return min(losos(known, of=of).values(), key=lambda one: (not one["whole"], one["minutes"]["median"]), default=None)
+
+
+def losos(known: Measured, *, of: str = "loso") -> dict[int, dict[str, Any]]:
+    """All measurements of leave-one-subject-out, by the number of folds at once; ``of`` as in `best_loso`."""
+    found = {count: known("train", f"{of}, {count} at once", device="gpu") for count in range(1, 9)}
+    return {count: one for count, one in found.items() if one}
+
+
+def late_losses(way: Mapping[str, Any]) -> list[float]:
+    """Means over the second half of a way's loss curves, a seed each."""
+    return [*way.get("late_loss_by_seed", {}).values()] or [late_loss(way["loss_every_10_steps"])]
 
 
 def _took(found: Mapping[str, Any]) -> str:
@@ -230,11 +240,11 @@ def _took(found: Mapping[str, Any]) -> str:
 
 
 def _late_loss(way: Mapping[str, Any]) -> str:
-    by_seed = [*way.get("late_loss_by_seed", {}).values()]
-    if len(by_seed) < 2:
-        return f"{late_loss(way['loss_every_10_steps']):.4f}"
-    mean = statistics.fmean(by_seed)
-    return f"{mean:.4f} (mean of {len(by_seed)} seeds, {min(by_seed):.4f} to {max(by_seed):.4f})"
+    by_seed = late_losses(way)
+    mean = f"{statistics.fmean(by_seed):.4f}"
+    if len(by_seed) == 1:
+        return mean
+    return f"{mean} (mean of {len(by_seed)} seeds, {min(by_seed):.4f} to {max(by_seed):.4f})"
 
 
 def _unit(value: float | None, unit: str) -> str:
